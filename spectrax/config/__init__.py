@@ -1,0 +1,1 @@
+"""Find, compose, check and explain configs."""

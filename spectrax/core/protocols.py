@@ -1,0 +1,171 @@
+"""The four nouns of an experiment, and the loader between dataset and trainer, as protocols.
+
+A model never knows the loss, the data or the devices; a dataset never knows the model; a task never knows which model
+or dataset it is given; a trainer never knows any concrete one of the three.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+Batch = dict[str, Any]
+"""Arrays with the batch axis first. Evaluation batches hold "mask", (batch,) bool: False marks padding."""
+
+
+class Model(Protocol):
+    """A `flax.nnx.Module`: arrays in, arrays out, channels last; sizes are given at construction."""
+
+    def __call__(self, inputs: Any, *, train: bool, key: Any | None) -> Any:
+        """Outputs for `inputs`; `key` feeds every random layer and may be None when `train` is False."""
+
+
+@dataclasses.dataclass(frozen=True)
+class FieldSpec:
+    """One field of an example as the model sees it: shape without the batch axis, NumPy dtype name, meaning."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    meaning: str
+
+
+@dataclasses.dataclass(frozen=True)
+class DatasetSpec:
+    """What the dataset yields: fields by name, examples by split, and names of classes where there are any."""
+
+    fields: Mapping[str, FieldSpec]
+    splits: Mapping[str, int]
+    class_names: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class DataCard:
+    """Where data come from and on what terms: written beside prepared data as `card.json`."""
+
+    name: str
+    version: str
+    description: str
+    units: str
+    normalisation: str
+    licence: str
+    citation: str
+    splits: Mapping[str, int]
+    content_hash: str
+    split_rule: str
+
+
+class Dataset(Protocol):
+    """Named splits with random access, an element spec, and a data card."""
+
+    spec: DatasetSpec
+
+    def prepare(self, progress: bool = True) -> Path:
+        """Build or ingest the data if they are not there; return their directory. Raises `DataMissing`."""
+
+    def split(self, name: str) -> Sequence[dict[str, Any]]:
+        """Random access to the stored examples of "train", "validation" or "test"."""
+
+    def transform(self, split: str, example: dict[str, Any], rng: Any | None) -> dict[str, Any]:
+        """A stored example as the model will see it; `rng` (NumPy Generator) drives random transforms of "train"."""
+
+
+class Loader(Protocol):
+    """Turns a dataset into fixed-size batches whose sequence depends on (seed, step) alone.
+
+    A feed is what travels to the devices each step; `fetch`, traced inside the step, makes the batch of it. A
+    streaming loader feeds whole batches; a device-resident one feeds indices into `resident` arrays.
+    """
+
+    resident: Any
+
+    def examples(self, split: str) -> int:
+        """How many examples the split has; 0 when the dataset has no such split."""
+
+    def feeds(self, start_step: int, process: tuple[int, int] = (0, 1)) -> Iterator[Any]:
+        """Host feeds for steps `start_step`, `start_step + 1`, ... without end; `process` is (index, count)."""
+
+    def fetch(self, resident: Any, feed: Any) -> Batch:
+        """The batch of a feed; traced inside the jitted step."""
+
+    def evaluation(self, split: str) -> Iterator[Batch]:
+        """Every example of the split once, in order, in equal batches; the last one padded, see `Batch`."""
+
+
+class Task(Protocol):
+    """How a batch becomes losses, metrics and figures."""
+
+    def inputs(self, batch: Batch) -> Any:
+        """The part of the batch that the model is called with."""
+
+    def init(self, model: Any, key: Any) -> Any:
+        """State of its own (an EMA teacher, a queue); `{}` for most."""
+
+    def loss(self, phase: str, model: Any, batch: Batch, extra: Any, key: Any) -> tuple[Any, tuple[Any, Mapping]]:
+        """The scalar to minimise, and (new extra, scalar metrics); traced."""
+
+    def metrics(self, model: Any, batch: Batch) -> Mapping[str, Any]:
+        """Sums over the unmasked examples of an evaluation batch, which add up over batches; traced."""
+
+    def reduce(self, totals: Mapping[str, Any]) -> dict[str, float]:
+        """Scalar metrics (fractions) of the added-up sums; on the host."""
+
+    def predict(self, model: Any, inputs: Any) -> Any:
+        """Outputs for people, such as class probabilities; traced."""
+
+    def figures(self, predict: Callable[[Any], Any], batch: Batch, totals: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Matplotlib figures by file name, of a probe batch of host arrays and the sums of its split."""
+
+
+class Writer(Protocol):
+    """Where rows of metrics go. A row is written once per logged step and split."""
+
+    def open(self, run_dir: Path, start_step: int) -> None:
+        """Get ready to append after `start_step`; drop anything later that an interrupted run left behind."""
+
+    def write(self, step: int, split: str, metrics: Mapping[str, float]) -> None:
+        """Record the metrics of one step and split."""
+
+    def flush(self) -> None:
+        """Make everything written so far survive a kill."""
+
+    def close(self) -> None:
+        """Finish; no call follows."""
+
+
+@dataclasses.dataclass
+class Experiment:
+    """The built object graph that a trainer runs."""
+
+    name: str
+    config: dict[str, Any]
+    run_dir: Path
+    seed: int
+    make_model: Callable[..., Any]
+    dataset: Dataset
+    loader: Loader
+    task: Task
+    mesh: Any
+    writers: list[Writer]
+
+
+@dataclasses.dataclass
+class Summary:
+    """What a run came to; `summary.json` in the run directory."""
+
+    experiment: str
+    run_dir: str
+    step: int
+    parameters: int
+    metrics: dict[str, float]
+    examples_per_second: float
+    seconds: float
+    device: str
+
+
+class Trainer(Protocol):
+    """How the answer is found: by gradients, in closed form, ..."""
+
+    def run(self, experiment: Experiment) -> Summary:
+        """Run to the end, or raise an error of `spectrax.core.errors`."""

@@ -1,0 +1,1 @@
+"""Authors' checkpoints to our parameters, one file per system."""

@@ -1,0 +1,1 @@
+"""NNX layers made of operators."""

@@ -1,0 +1,1 @@
+"""Spectral transforms as pure functions on arrays."""

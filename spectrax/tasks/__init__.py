@@ -1,0 +1,1 @@
+"""How a batch becomes losses, metrics and figures."""

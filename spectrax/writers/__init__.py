@@ -1,0 +1,1 @@
+"""Where metrics go: CSV, TensorBoard, the console."""
