@@ -121,14 +121,20 @@ class Task(Protocol):
 class Writer(Protocol):
     """Where rows of metrics go. A row is written once per logged step and split."""
 
-    def open(self, run_dir: Path, start_step: int) -> None:
-        """Get ready to append after `start_step`; drop anything later that an interrupted run left behind."""
+    def open(self, run_dir: Path, step: int, total_steps: int, mark: Any) -> None:
+        """Get ready to append after `step`; `mark` is what `mark()` gave when that step was saved, None at the start.
+
+        Whatever an interrupted run wrote after the mark is dropped: those steps will be taken again.
+        """
 
     def write(self, step: int, split: str, metrics: Mapping[str, float]) -> None:
         """Record the metrics of one step and split."""
 
-    def flush(self) -> None:
-        """Make everything written so far survive a kill."""
+    def timing(self, step: int, timings: Mapping[str, float]) -> None:
+        """Record how fast it goes; called about once a second, never part of the metrics."""
+
+    def mark(self) -> Any:
+        """Make everything written so far survive a kill, and return the position as JSON (None if there is none)."""
 
     def close(self) -> None:
         """Finish; no call follows."""
@@ -139,7 +145,6 @@ class Experiment:
     """The built object graph that a trainer runs."""
 
     name: str
-    config: dict[str, Any]
     run_dir: Path
     seed: int
     make_model: Callable[..., Any]
@@ -147,21 +152,33 @@ class Experiment:
     loader: Loader
     task: Task
     mesh: Any
-    writers: list[Writer]
+    writers: Sequence[Writer]
 
 
 @dataclasses.dataclass
 class Summary:
-    """What a run came to; `summary.json` in the run directory."""
+    """What a run came to; `summary.json` in the run directory.
+
+    Attributes:
+        metrics: `final.<split>.<metric>` at the last step and, where a split chooses, `best.<split>.<metric>`.
+        best_step: the step that `best.*` and the kept best checkpoint belong to; None when nothing chooses.
+        examples_per_second: training throughput after compilation.
+        seconds: wall time spent in training, evaluation and saving, over all restarts, without compilation.
+        already_finished: nothing was left to do.
+    """
 
     experiment: str
     run_dir: str
     step: int
     parameters: int
     metrics: dict[str, float]
+    best_step: int | None
+    selected_on: str | None
     examples_per_second: float
     seconds: float
+    compile_seconds: float
     device: str
+    already_finished: bool = False
 
 
 class Trainer(Protocol):

@@ -1,0 +1,120 @@
+"""Image classification: soft-target cross-entropy, mixup on the device, accuracy and top-5, confusion, figures."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from spectrax.core import randomness
+from spectrax.core.errors import ConfigError
+from spectrax.core.protocols import Batch
+from spectrax.plots import classification as plots
+
+CONFUSION_LIMIT = 200  # above this many classes a confusion matrix is neither kept nor drawn
+
+
+@dataclasses.dataclass(frozen=True)
+class Classification:
+    """Classes of images: batches hold "image" (batch, height, width, channels) and "label" (batch,) int32.
+
+    Attributes:
+        num_classes: how many classes there are.
+        class_names: their names for figures; None for numbers.
+        label_smoothing: share of the target spread evenly over all classes (Szegedy et al., CVPR 2016).
+        mixup: alpha of the Beta(alpha, alpha) mixing weight, one draw per batch, each image mixed with its mirror in
+            the batch's order (Zhang et al., ICLR 2018; order reversed as in timm); 0 for none.
+    """
+
+    num_classes: int
+    class_names: Sequence[str] | None = None
+    label_smoothing: float = 0.0
+    mixup: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.label_smoothing < 1:
+            raise ConfigError(f"task.label_smoothing={self.label_smoothing} must be in [0, 1).")
+        if self.class_names is not None and len(self.class_names) != self.num_classes:
+            raise ConfigError(f"task.class_names has {len(self.class_names)} names for {self.num_classes} classes.")
+
+    def inputs(self, batch: Batch) -> Any:
+        """The images."""
+        return batch["image"]
+
+    def init(self, model: Any, key: jax.Array) -> dict[str, Any]:
+        """Classification keeps no state of its own."""
+        return {}
+
+    def loss(
+        self, phase: str, model: Any, batch: Batch, extra: Any, key: jax.Array
+    ) -> tuple[jax.Array, tuple[Any, Mapping[str, jax.Array]]]:
+        """Mean cross-entropy of the (smoothed, mixed) targets; accuracy is against the unmixed labels."""
+        images, targets = batch["image"], self.targets(batch["label"])
+        if self.mixup:
+            images, targets = mix(images, targets, self.mixup, randomness.stream(key, "mixup"))
+        logits = model(images, train=True, key=randomness.stream(key, "model"))
+        correct = jnp.argmax(logits, -1) == batch["label"]
+        return jnp.mean(cross_entropy(logits, targets)), (extra, {"accuracy": jnp.mean(correct, dtype=jnp.float32)})
+
+    def targets(self, labels: jax.Array) -> jax.Array:
+        """Class probabilities (batch, classes) of integer labels, smoothed."""
+        one_hot = jax.nn.one_hot(labels, self.num_classes, dtype=jnp.float32)
+        return one_hot * (1 - self.label_smoothing) + self.label_smoothing / self.num_classes
+
+    def metrics(self, model: Any, batch: Batch) -> dict[str, jax.Array]:
+        """Sums over the unmasked examples of an evaluation batch."""
+        labels = batch["label"]
+        mask = batch["mask"].astype(jnp.float32)
+        logits = model(batch["image"], train=False, key=None).astype(jnp.float32)
+        own = jnp.take_along_axis(logits, labels[:, None], axis=1)
+        # The rank of the true class is a count; a top-k would gather the whole batch on every device.
+        rank = jnp.sum(logits > own, axis=1)
+        predicted = jnp.argmax(logits, axis=1)
+        losses = cross_entropy(logits, jax.nn.one_hot(labels, self.num_classes))
+        sums = {
+            "examples": jnp.sum(mask),
+            "loss": jnp.sum(losses * mask),
+            "accuracy": jnp.sum((predicted == labels) * mask),
+            "accuracy_top5": jnp.sum((rank < 5) * jnp.isfinite(own[:, 0]) * mask),
+        }
+        if self.num_classes <= CONFUSION_LIMIT:
+            rows = jax.nn.one_hot(labels, self.num_classes) * mask[:, None]
+            sums["confusion"] = jnp.einsum("bt,bp->tp", rows, jax.nn.one_hot(predicted, self.num_classes))
+        return sums
+
+    def reduce(self, totals: Mapping[str, np.ndarray]) -> dict[str, float]:
+        """Means over the examples: loss in nats, accuracies as fractions."""
+        names = ("loss", "accuracy") + (("accuracy_top5",) if self.num_classes > 5 else ())
+        return {name: float(totals[name] / totals["examples"]) for name in names}
+
+    def predict(self, model: Any, inputs: jax.Array) -> dict[str, jax.Array]:
+        """Class probabilities (batch, classes) and the likeliest class (batch,)."""
+        logits = model(inputs, train=False, key=None).astype(jnp.float32)
+        return {"probabilities": jax.nn.softmax(logits), "label": jnp.argmax(logits, axis=-1)}
+
+    def figures(
+        self, predict: Callable[[Any], Any], batch: Batch, totals: Mapping[str, np.ndarray]
+    ) -> dict[str, plots.Figure]:
+        """Predictions with the mistakes first, and the confusion matrix."""
+        names = self.class_names or [str(number) for number in range(self.num_classes)]
+        probabilities = predict(self.inputs(batch))["probabilities"]
+        drawn = {"predictions": plots.predictions(batch["image"], batch["label"], probabilities, names)}
+        if "confusion" in totals:
+            drawn["confusion"] = plots.confusion(totals["confusion"], names)
+        return drawn
+
+
+def cross_entropy(logits: jax.Array, targets: jax.Array) -> jax.Array:
+    """`-sum(targets * log_softmax(logits))` per example, in float32 nats; shapes (batch, classes) -> (batch,)."""
+    return -jnp.sum(targets * jax.nn.log_softmax(logits.astype(jnp.float32)), axis=-1)
+
+
+def mix(images: jax.Array, targets: jax.Array, alpha: float, key: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Mixup, one weight per batch; the partner is the batch reversed, since a permutation would gather a sharded one."""
+    weight = jax.random.beta(key, alpha, alpha)
+    return (
+        weight * images + (1 - weight) * images[::-1],
+        weight * targets + (1 - weight) * targets[::-1],
+    )

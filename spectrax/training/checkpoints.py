@@ -1,0 +1,216 @@
+"""Checkpoints that survive: asynchronous Orbax saves, the latest and the best kept, damage found and stepped over.
+
+Each checkpoint has three items: `state` (all of training), `weights` (what evaluation reads, alone) and `meta` (JSON:
+step, metrics, shapes, fingerprints, the position of the run's records).
+"""
+
+import logging
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import orbax.checkpoint as ocp
+from orbax.checkpoint import checkpoint_managers as policies
+
+from spectrax.core.errors import CheckpointError, RunDirectoryError
+from spectrax.core.trees import leaf_paths
+from spectrax.training.fingerprint import fingerprints
+from spectrax.training.state import TrainState
+
+logger = logging.getLogger("spectrax")
+
+
+class Checkpoints:
+    """The checkpoints of one run.
+
+    Args:
+        directory: where they are; made when `read_only` is False.
+        keep: how many of the latest to keep.
+        score: the value of a checkpoint's metrics by which the best is kept (larger is better); None keeps no best.
+        read_only: for evaluation: nothing is written or cleaned up.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        keep: int = 2,
+        score: Callable[[Mapping[str, float]], float] | None = None,
+        read_only: bool = False,
+    ):
+        kept = [policies.LatestN(keep)]
+        if score is not None:
+            kept.append(policies.BestN(get_metric_fn=score, n=1, keep_checkpoints_without_metrics=False))
+        self.directory = directory
+        self._read_only = read_only
+        self._options = ocp.CheckpointManagerOptions(
+            preservation_policy=policies.AnyPreservationPolicy(kept),
+            read_only=read_only,
+            create=not read_only,
+            cleanup_tmp_directories=not read_only,
+            step_prefix="step",
+        )
+        self._manager = self._open()
+
+    def _open(self) -> ocp.CheckpointManager:
+        names = ("state", "weights", "meta")
+        return ocp.CheckpointManager(self.directory.absolute(), options=self._options, item_names=names)
+
+    def steps(self) -> list[int]:
+        """The steps that have a committed checkpoint, ascending."""
+        return sorted(self._manager.all_steps())
+
+    def save(self, step: int, state: TrainState, meta: Mapping[str, Any], metrics: Mapping[str, float] | None) -> None:
+        """Start saving in the background; the arrays may be donated as soon as this returns.
+
+        Raises:
+            RunDirectoryError: when this or the previous save could not be written.
+        """
+        tree, weights = _as_tree(state), state.evaluated
+        record = {
+            **meta,
+            "step": step,
+            "metrics": dict(metrics or {}),
+            "shapes": _shapes(tree),
+            "fingerprints": {"state": fingerprints(tree), "weights": fingerprints(weights)},
+        }
+        with _writing(self.directory):
+            self._manager.save(
+                step,
+                metrics=dict(metrics) if metrics else None,
+                args=ocp.args.Composite(
+                    state=ocp.args.StandardSave(tree),
+                    weights=ocp.args.StandardSave(weights),
+                    meta=ocp.args.JsonSave(record),
+                ),
+            )
+
+    def wait(self) -> None:
+        """Return when every started save is on disk. Raises `RunDirectoryError` when one failed."""
+        with _writing(self.directory):
+            self._manager.wait_until_finished()
+            self._manager.check_for_errors()
+
+    def restore_state(self, abstract: TrainState) -> tuple[TrainState, dict[str, Any]] | None:
+        """The newest whole checkpoint and its meta, or None when there is none.
+
+        Args:
+            abstract: the state as `jax.ShapeDtypeStruct`s with the shardings wanted.
+
+        Raises:
+            CheckpointError: when a checkpoint has other parameters than `abstract`; the text lists the difference.
+        """
+        tree = _as_tree(abstract)
+        for step in reversed(self.steps()):
+            try:
+                meta = self._meta(step)
+                _compare_shapes(meta["shapes"], _shapes(tree), self.directory / f"step_{step}")
+                restored = self._restore(step, "state", tree, meta)
+            except CheckpointError:
+                raise
+            except Exception as error:
+                self._set_aside(step, error)
+                continue
+            return TrainState(**restored), meta
+        return None
+
+    def restore_weights(self, step: int, abstract: Any) -> tuple[Any, dict[str, Any]]:
+        """The weights and meta of one step.
+
+        Raises:
+            CheckpointError: when they are damaged or do not fit `abstract`.
+        """
+        try:
+            meta = self._meta(step)
+            saved = meta["shapes"]
+            wanted = {f"parameters/{path}": shape for path, shape in _shapes(abstract["parameters"]).items()}
+            parameters = {path: shape for path, shape in saved.items() if path.startswith("parameters/")}
+            _compare_shapes(parameters, wanted, self.directory / f"step_{step}")
+            return self._restore(step, "weights", abstract, meta), meta
+        except CheckpointError:
+            raise
+        except Exception as error:
+            raise CheckpointError(
+                f"The checkpoint {self.directory}/step_{step} is damaged ({_first_line(error)}). "
+                f"Choose another step; there are {self.steps()}."
+            ) from error
+
+    def close(self) -> None:
+        """Wait for saves and release the directory."""
+        with _writing(self.directory):
+            self._manager.close()
+
+    def _meta(self, step: int) -> dict[str, Any]:
+        return self._manager.restore(step, args=ocp.args.Composite(meta=ocp.args.JsonRestore()))["meta"]
+
+    def _restore(self, step: int, item: str, abstract: Any, meta: Mapping[str, Any]) -> Any:
+        arguments = ocp.args.Composite(**{item: ocp.args.StandardRestore(abstract)})
+        restored = self._manager.restore(step, args=arguments)[item]
+        found, expected = fingerprints(restored), meta["fingerprints"][item]
+        damaged = [path for path in expected if found.get(path) != expected[path]]
+        if damaged:
+            raise ValueError(f"{len(damaged)} arrays differ from what was saved, the first is {damaged[0]}")
+        return restored
+
+    def _set_aside(self, step: int, error: Exception) -> None:
+        """Keep a damaged checkpoint out of the way, so that its step can be saved again."""
+        source = self.directory / f"step_{step}"
+        target = self.directory.parent / "damaged_checkpoints" / source.name
+        logger.warning(
+            "Checkpoint step %d is damaged (%s); moved to %s, going on from the one before.",
+            step, _first_line(error), target,
+        )  # fmt: skip
+        self._manager.close()
+        shutil.rmtree(target, ignore_errors=True)
+        target.parent.mkdir(exist_ok=True)
+        source.rename(target)
+        self._manager = self._open()
+
+
+class _writing:
+    """Turns a failure to write into a sentence about the disk."""
+
+    def __init__(self, directory: Path):
+        self.directory = directory
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type | None, error: BaseException | None, _: Any) -> None:
+        if isinstance(error, Exception) and not isinstance(error, CheckpointError | RunDirectoryError):
+            raise RunDirectoryError(
+                f"A checkpoint could not be written to {self.directory} ({_first_line(error)}). Earlier checkpoints "
+                "are intact: make room or mend the permissions, then run the same command to continue."
+            ) from error
+
+
+def _as_tree(state: TrainState) -> dict[str, Any]:
+    return {name: getattr(state, name) for name in TrainState.__dataclass_fields__}
+
+
+def _shapes(tree: Any) -> dict[str, str]:
+    return {path: f"{leaf.dtype}{list(leaf.shape)}" for path, leaf in leaf_paths(tree)}
+
+
+def _compare_shapes(saved: Mapping[str, str], wanted: Mapping[str, str], source: Path) -> None:
+    lines = [f"  {path}: {saved[path]} saved, not in the config's model" for path in saved if path not in wanted]
+    lines += [f"  {path}: {wanted[path]} wanted, not in the checkpoint" for path in wanted if path not in saved]
+    both = [path for path in saved if path in wanted and saved[path] != wanted[path]]
+    lines += [f"  {path}: {saved[path]} saved, {wanted[path]} wanted" for path in both]
+    if lines:
+        shown = lines[:20] + ([f"  ... and {len(lines) - 20} more"] if len(lines) > 20 else [])
+        raise CheckpointError(
+            f"The checkpoint {source} does not fit the config:\n" + "\n".join(shown) + "\n"
+            "Use the config it was trained with (config.yaml in its run directory), or another run_dir."
+        )
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0][:200]
+
+
+def abstract_like(tree: Any, sharding: jax.sharding.Sharding) -> Any:
+    """The tree's shapes and dtypes with one sharding for all leaves, for restoring."""
+    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), tree)

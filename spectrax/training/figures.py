@@ -1,0 +1,51 @@
+"""Figures of a finished run, drawn by its task from a probe batch."""
+
+import io
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import numpy as np
+
+from spectrax.core.files import atomic_write
+from spectrax.core.protocols import Batch, Experiment, Loader
+from spectrax.training.program import Inference
+
+logger = logging.getLogger("spectrax")
+
+PROBE_SIZE = 512  # examples that figures may choose from
+
+
+def save(experiment: Experiment, inference: Inference, weights: Any, split: str | None) -> None:
+    """Write the task's figures of `split` to `figures/*.png` in the run directory."""
+    if split is None:
+        return
+    _, totals = inference.evaluate(weights, experiment.loader.evaluation(split))
+    probe = _probe(experiment.loader, split)
+    drawn = experiment.task.figures(lambda inputs: inference.predict(weights, inputs), probe, totals)
+    for name, figure in drawn.items():
+        path = experiment.run_dir / "figures" / f"{split}_{name}.png"
+        picture = io.BytesIO()
+        figure.savefig(picture, format="png", dpi=120)
+        with atomic_write(path) as file:
+            file.write(picture.getvalue())
+        logger.info("Figure: %s", path)
+
+
+def _probe(loader: Loader, split: str) -> Batch:
+    """The first examples of the split without padding."""
+    batches, count = [], 0
+    for batch in _closing(loader.evaluation(split)):
+        batches.append(jax.tree.map(lambda leaf, mask=batch["mask"]: np.asarray(leaf)[np.asarray(mask)], batch))
+        count += len(batches[-1]["mask"])
+        if count >= PROBE_SIZE:
+            break
+    return jax.tree.map(lambda *leaves: np.concatenate(leaves)[:PROBE_SIZE], *batches)
+
+
+def _closing(iterator: Iterator[Batch]) -> Iterator[Batch]:
+    try:
+        yield from iterator
+    finally:
+        iterator.close()

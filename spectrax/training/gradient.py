@@ -1,0 +1,191 @@
+"""The `gradient` trainer: what its yaml says, turned into the pieces that the loop runs."""
+
+import dataclasses
+import logging
+import math
+from collections.abc import Callable
+from typing import Any, Literal
+
+import jax
+import numpy as np
+import optax
+
+from spectrax.core.errors import ConfigError
+from spectrax.core.files import write_json
+from spectrax.core.protocols import Experiment, Loader, Summary
+from spectrax.parallel.devices import describe_devices
+from spectrax.parallel.mesh import check_batch
+from spectrax.training import figures
+from spectrax.training.cadence import Cadence
+from spectrax.training.checkpoints import Checkpoints
+from spectrax.training.loop import Run, fit
+from spectrax.training.optimizers import Optimizer
+from spectrax.training.program import Program
+from spectrax.training.results import Results
+from spectrax.training.state import model_graph
+from spectrax.training.step import StepRule
+
+logger = logging.getLogger("spectrax")
+
+
+@dataclasses.dataclass(frozen=True)
+class Gradient:
+    """Training by gradients.
+
+    Attributes:
+        optimizer: see `Optimizer`.
+        schedule: `(total_steps, steps_per_epoch) -> optax.Schedule`, see `schedules`.
+        steps: optimizer steps in all; wins over `epochs`.
+        epochs: passes over the training split, when `steps` is None.
+        batch_size: examples per step over all devices and processes.
+        eval_batch_size: examples per evaluation batch; changes no metric by more than rounding.
+        steps_per_call: steps inside one jitted call; more than 1 pays for small models, where dispatch dominates.
+        accumulate: micro-batches per step.
+        average: decay of the moving average of the parameters, which evaluation then uses; None for none.
+        remat: models that offer it recompute activations of their blocks in the backward pass, to save memory.
+        log_every: steps between two rows of training metrics.
+        evaluate_every_steps: steps between two evaluations of the monitored split; wins over epochs.
+        evaluate_every_epochs: the same in epochs, when `evaluate_every_steps` is None.
+        save_every_steps: steps between two checkpoints; None saves at every evaluation.
+        keep: how many of the latest checkpoints to keep, beside the best.
+        select_on: the split that chooses the best checkpoint; None for "validation" if the dataset has one. Choosing
+            by "test" must be said here, and the summary says it too.
+        select_by: the metric that chooses.
+        select_mode: whether more or less of it is better.
+        parallel: "jit", one program over a named mesh.
+    """
+
+    optimizer: Optimizer
+    schedule: Callable[..., optax.Schedule]
+    steps: int | None = None
+    epochs: float | None = None
+    batch_size: int = 128
+    eval_batch_size: int = 128
+    steps_per_call: int = 1
+    accumulate: int = 1
+    average: float | None = None
+    remat: bool = False
+    log_every: int = 50
+    evaluate_every_steps: int | None = None
+    evaluate_every_epochs: float = 1.0
+    save_every_steps: int | None = None
+    keep: int = 2
+    select_on: Literal["validation", "test"] | None = None
+    select_by: str = "accuracy"
+    select_mode: Literal["max", "min"] = "max"
+    parallel: Literal["jit"] = "jit"
+
+    def run(self, experiment: Experiment) -> Summary:
+        """Train to the end, or continue, or find that nothing is left to do."""
+        self._check(experiment)
+        loader = experiment.loader
+        splits = [name for name in ("train", "validation", "test") if loader.examples(name)]
+        results = Results(experiment.run_dir, splits, self.select_on, self.select_by, self.select_mode == "max")
+        checkpoints = Checkpoints(
+            experiment.run_dir / "checkpoints",
+            keep=self.keep,
+            score=results.score if results.selected_on else None,
+        )
+        cadence = self.cadence(loader)
+        with jax.set_mesh(experiment.mesh):
+            program = self._compile(experiment, cadence)
+            run = Run(program, loader, checkpoints, experiment.writers, cadence, self.batch_size)
+            try:
+                state, watch = fit(run, results)
+                weights = state.evaluated
+                if results.best_step not in (None, cadence.total):
+                    weights, _ = checkpoints.restore_weights(results.best_step, program.abstract_state.evaluated)
+                figures.save(experiment, program, weights, results.monitored)
+            finally:
+                checkpoints.close()
+                for writer in experiment.writers:
+                    writer.close()
+        summary = Summary(
+            experiment=experiment.name,
+            run_dir=str(experiment.run_dir),
+            step=cadence.total,
+            parameters=program.parameters,
+            metrics=results.metrics(),
+            best_step=results.best_step,
+            selected_on=results.selected_on,
+            examples_per_second=watch.examples_per_second(),
+            seconds=watch.seconds(),
+            compile_seconds=program.compile_seconds,
+            device=describe_devices(),
+        )
+        write_json(experiment.run_dir / "summary.json", dataclasses.asdict(summary))
+        return summary
+
+    def total_steps(self, loader: Loader) -> int:
+        """The length of the run in steps."""
+        if self.steps is not None:
+            return self.steps
+        return math.ceil(self.epochs * loader.examples("train") / self.batch_size)
+
+    def cadence(self, loader: Loader) -> Cadence:
+        """When to log, evaluate and save."""
+        per_epoch = loader.examples("train") / self.batch_size
+        evaluate = self.evaluate_every_steps or max(1, round(self.evaluate_every_epochs * per_epoch))
+        return Cadence(
+            total=self.total_steps(loader),
+            log=self.log_every,
+            evaluate=evaluate,
+            save=self.save_every_steps or evaluate,
+            call=self.steps_per_call,
+        )
+
+    def _compile(self, experiment: Experiment, cadence: Cadence) -> Program:
+        schedule = self.schedule(
+            total_steps=cadence.total,
+            steps_per_epoch=experiment.loader.examples("train") / self.batch_size,
+        )
+        rule = StepRule(
+            graph=model_graph(experiment.make_model),
+            task=experiment.task,
+            optimizer=self.optimizer.build(schedule),
+            schedule=schedule,
+            seed=experiment.seed,
+            accumulate=self.accumulate,
+            average_decay=self.average,
+        )
+        logger.info("Compiling the training step ...")
+        program = Program(
+            rule,
+            experiment.make_model,
+            experiment.loader,
+            experiment.mesh,
+            self.steps_per_call,
+            _first_feed(experiment.loader),
+        )
+        memory = program.memory_bytes()
+        logger.info(
+            "Compiled in %.1f s: %s parameters%s.",
+            program.compile_seconds,
+            f"{program.parameters:,}",
+            f", about {memory / 2**20:,.0f} MiB per device" if memory else "",
+        )
+        return program
+
+    def _check(self, experiment: Experiment) -> None:
+        if self.steps is None and self.epochs is None:
+            raise ConfigError("Neither trainer.steps nor trainer.epochs is set. Set one, such as trainer.epochs=10.")
+        if not experiment.loader.examples("train"):
+            raise ConfigError("The dataset has no training examples. Choose another dataset.")
+        for name in ("batch_size", "eval_batch_size", "steps_per_call", "accumulate", "log_every", "keep"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"trainer.{name}={getattr(self, name)} must be at least 1.")
+        if self.batch_size % self.accumulate:
+            raise ConfigError(
+                f"trainer.batch_size={self.batch_size} does not divide into trainer.accumulate={self.accumulate} parts."
+            )
+        check_batch(experiment.mesh, self.batch_size // self.accumulate, "trainer.batch_size")
+        check_batch(experiment.mesh, self.eval_batch_size, "trainer.eval_batch_size")
+
+
+def _first_feed(loader: Loader) -> Any:
+    """One host feed, for its shapes."""
+    feeds = loader.feeds(0)
+    try:
+        return jax.tree.map(np.asarray, next(feeds))
+    finally:
+        feeds.close()

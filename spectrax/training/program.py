@@ -1,0 +1,124 @@
+"""The compiled functions of a run: create, train, evaluate, predict, each with its shardings, each traced once."""
+
+import functools
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from spectrax.core import trees
+from spectrax.core.protocols import Batch, Loader, Task
+from spectrax.parallel.mesh import batch_sharding, replicated
+from spectrax.training import finite
+from spectrax.training.state import TrainState, create_state
+from spectrax.training.step import StepRule, train_steps
+
+
+class Inference:
+    """Evaluation and prediction with given weights."""
+
+    def __init__(self, graph: Any, task: Task, mesh: jax.sharding.Mesh):
+        whole, split = replicated(mesh), batch_sharding(mesh)
+
+        def metrics(weights: Any, batch: Batch) -> Mapping[str, Any]:
+            return task.metrics(trees.merge_module(graph, **weights), batch)
+
+        def predict(weights: Any, inputs: Any) -> Any:
+            return task.predict(trees.merge_module(graph, **weights), inputs)
+
+        self._task = task
+        self._split = split
+        self._metrics = jax.jit(metrics, in_shardings=(whole, split), out_shardings=whole)
+        self._predict = jax.jit(predict, in_shardings=(whole, split), out_shardings=whole)
+
+    def evaluate(self, weights: Any, batches: Iterable[Batch]) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+        """Scalar metrics of a whole split, and the sums they come from (float64, added batch by batch in order)."""
+        sums = [self._metrics(weights, jax.device_put(batch, self._split)) for batch in batches]
+        totals: dict[str, np.ndarray] = {}
+        for part in jax.device_get(sums):
+            for name, value in part.items():
+                totals[name] = totals.get(name, 0.0) + np.asarray(value, np.float64)
+        return self._task.reduce(totals), totals
+
+    def predict(self, weights: Any, inputs: Any) -> Any:
+        """Host outputs of `task.predict`; the batch is padded to divide over the devices."""
+        devices = self._split.mesh.size
+        size = jax.tree.leaves(inputs)[0].shape[0]
+        padded = jax.tree.map(lambda leaf: _pad(leaf, -size % devices), inputs)
+        outputs = self._predict(weights, jax.device_put(padded, self._split))
+        return jax.tree.map(lambda leaf: np.asarray(leaf)[:size], outputs)
+
+
+class Program(Inference):
+    """Everything `Inference` does, and training.
+
+    Args:
+        calls: the most steps in one call of `train`.
+        example_feed: one host feed of the loader, for its shapes.
+    """
+
+    def __init__(
+        self,
+        rule: StepRule,
+        make_model: Callable[..., Any],
+        loader: Loader,
+        mesh: jax.sharding.Mesh,
+        calls: int,
+        example_feed: Any,
+    ):
+        super().__init__(rule.graph, rule.task, mesh)
+        whole = replicated(mesh)
+        self._stacked = batch_sharding(mesh, batch_axis=1)
+        self._calls = calls
+        self._resident = jax.device_put(loader.resident, whole)
+        create = functools.partial(
+            create_state, make_model, rule.optimizer, rule.task, rule.average_decay is not None, rule.seed
+        )
+        self._create = jax.jit(create, out_shardings=whole)
+        self.abstract_state = jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=whole), jax.eval_shape(create)
+        )
+        shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(np.shape(leaf), leaf.dtype), example_feed)
+        batch = jax.eval_shape(loader.fetch, loader.resident, shapes)
+        self.leaf_names = finite.leaf_names(batch, self.abstract_state.parameters)
+        self.parameters = trees.parameter_count(self.abstract_state.parameters)
+        start = time.perf_counter()
+        self._train = (
+            jax.jit(
+                functools.partial(train_steps, rule, loader),
+                donate_argnums=0,
+                in_shardings=(whole, whole, self._stacked, whole),
+                out_shardings=whole,
+            )
+            .lower(self.abstract_state, self._resident, self._stack_shapes(shapes), jnp.int32(1))
+            .compile()
+        )
+        self.compile_seconds = time.perf_counter() - start
+
+    def create(self) -> TrainState:
+        """A fresh state, born with its shardings."""
+        return self._create()
+
+    def train(self, state: TrainState, feeds: list[Any]) -> tuple[TrainState, Mapping[str, jax.Array]]:
+        """Take one step per feed (at most `calls`); `state` is donated."""
+        padded = feeds + [feeds[-1]] * (self._calls - len(feeds))
+        stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *padded)
+        return self._train(state, self._resident, jax.device_put(stacked, self._stacked), np.int32(len(feeds)))
+
+    def memory_bytes(self) -> int | None:
+        """Peak memory of a step per device as the compiler estimates it; None where it does not say."""
+        analysis = self._train.memory_analysis()
+        if analysis is None:
+            return None
+        held = analysis.argument_size_in_bytes + analysis.output_size_in_bytes - analysis.alias_size_in_bytes
+        return held + analysis.temp_size_in_bytes
+
+    def _stack_shapes(self, shapes: Any) -> Any:
+        return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((self._calls, *leaf.shape), leaf.dtype), shapes)
+
+
+def _pad(leaf: np.ndarray, count: int) -> np.ndarray:
+    return np.concatenate([leaf, np.repeat(leaf[-1:], count, axis=0)]) if count else leaf

@@ -1,0 +1,101 @@
+"""What a run has reached: the latest metrics of each split, and which step is the best."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from spectrax.core.errors import ConfigError
+
+
+class Results:
+    """Metrics by split at the latest evaluation and at the best one.
+
+    The monitored split is "validation" where there is one, else "test". Only "validation" chooses a best step by
+    itself; choosing by the test split must be asked for (`select_on="test"`) and is labelled so in the summary.
+
+    Args:
+        splits: names of the splits that hold examples.
+        select_on: the split whose metric chooses, or None for "validation" if there is one.
+        select_by: the metric that chooses, such as "accuracy".
+        larger_is_better: its direction.
+
+    Raises:
+        ConfigError: when `select_on` names a split without examples.
+    """
+
+    def __init__(self, run_dir: Path, splits: list[str], select_on: str | None, select_by: str, larger_is_better: bool):
+        if select_on is not None and select_on not in splits:
+            raise ConfigError(f"trainer.select_on={select_on}, but the dataset's splits are: {', '.join(splits)}.")
+        self.run_dir = run_dir
+        self.monitored = next((name for name in ("validation", "test") if name in splits), None)
+        self.selected_on = select_on or ("validation" if "validation" in splits else None)
+        self.best_step: int | None = None
+        self._has_test = "test" in splits
+        self._select_by = select_by
+        self._sign = 1.0 if larger_is_better else -1.0
+        self._final: dict[str, dict[str, float]] = {}
+        self._best: dict[str, dict[str, float]] = {}
+        self._evaluated_step: int | None = None
+
+    def splits_due(self, last: bool) -> list[str]:
+        """Which splits to evaluate, the choosing one first: on the last step the test split is among them."""
+        due = [self.selected_on, self.monitored, "test" if last and self._has_test else None]
+        return [split for split in dict.fromkeys(due) if split is not None]
+
+    def add(self, step: int, split: str, metrics: Mapping[str, float]) -> None:
+        """Record an evaluation. Of equal scores the latest is the best, as it is for the kept checkpoint."""
+        self._final[split] = dict(metrics)
+        self._evaluated_step = step
+        if split == self.selected_on:
+            if self.best_step is None or self.score(metrics) >= self.score(self._best[split]):
+                self.best_step, self._best = step, {split: dict(metrics)}
+        elif self.best_step == step:
+            self._best[split] = dict(metrics)
+
+    def best_is_untested(self, step: int) -> bool:
+        """Whether, at the last step, the best weights are earlier ones that have not met the test split."""
+        return self._has_test and self.best_step not in (None, step) and "test" not in self._best
+
+    def add_best_test(self, metrics: Mapping[str, float]) -> None:
+        """Record the test split's metrics at the best step."""
+        self._best["test"] = dict(metrics)
+
+    def score(self, metrics: Mapping[str, float]) -> float:
+        """The number that chooses; larger is better.
+
+        Raises:
+            ConfigError: when the task gives no metric of that name.
+        """
+        if self._select_by not in metrics:
+            raise ConfigError(f"trainer.select_by={self._select_by} is not a metric. There are: {', '.join(metrics)}.")
+        return self._sign * metrics[self._select_by]
+
+    def selection_metrics(self, step: int) -> dict[str, float] | None:
+        """The choosing split's metrics if it was evaluated at `step`, for the checkpoint manager."""
+        if self.selected_on is None or self._evaluated_step != step:
+            return None
+        return self._final[self.selected_on]
+
+    def metrics(self) -> dict[str, float]:
+        """All of it, flat: `final.<split>.<metric>` and `best.<split>.<metric>`."""
+        named = {"final": self._final, "best": self._best}
+        return {
+            f"{when}.{split}.{name}": value
+            for when, splits in named.items()
+            for split, metrics in splits.items()
+            for name, value in metrics.items()
+        }
+
+    def record(self) -> dict[str, Any]:
+        """Everything as JSON, for a checkpoint."""
+        return {
+            "final": self._final,
+            "best": self._best,
+            "best_step": self.best_step,
+            "evaluated_step": self._evaluated_step,
+        }
+
+    def restore(self, record: Mapping[str, Any]) -> None:
+        """Take over what `record` gave."""
+        self._final, self._best = dict(record["final"]), dict(record["best"])
+        self.best_step, self._evaluated_step = record["best_step"], record["evaluated_step"]

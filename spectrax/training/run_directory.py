@@ -1,0 +1,113 @@
+"""The run directory: claimed by one process at a time, with a log and a record of the environment."""
+
+import contextlib
+import errno
+import fcntl
+import importlib.metadata
+import logging
+import os
+import platform
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from spectrax.core.errors import RunDirectoryError
+from spectrax.core.files import write_json
+
+logger = logging.getLogger("spectrax")
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+_RECORDED = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "tensorflow-datasets", "numpy", "spectrax")
+
+
+@contextlib.contextmanager
+def claim(path: Path) -> Iterator[Path]:
+    """Make the directory and hold it: until the end no other process can train in it, and the log goes to `log.txt`.
+
+    Raises:
+        RunDirectoryError: when it cannot be made or written, is held by another process, or its disk runs full.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        lock = open(path / ".lock", "a+")  # noqa: SIM115 (held until the end of the run)
+    except OSError as error:
+        raise RunDirectoryError(
+            f"The run directory {path} cannot be written ({error.strerror}). Choose another with run_dir=PATH."
+        ) from error
+    with lock:
+        _lock(lock, path)
+        with _log_file(path), _disk_errors(path):
+            yield path
+
+
+def record_environment(path: Path, devices: str) -> None:
+    """Write `environment.json`: versions, device, interpreter, time of the latest start."""
+    versions = {}
+    for name in _RECORDED:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)
+    record = {
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "device": devices,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "versions": versions,
+    }
+    write_json(path / "environment.json", record)
+
+
+def log_to_console() -> None:
+    """Send the log of Spectrax to standard output, warnings marked as such; calling it again changes nothing."""
+    if not any(isinstance(handler, _Console) for handler in logger.handlers):
+        logger.addHandler(_Console())
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
+
+
+class _Console(logging.Handler):
+    """Prints to whatever `sys.stdout` is at the moment, so that lines pass above a live progress bar."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        mark = "" if record.levelno < logging.WARNING else f"{record.levelname.lower()}: "
+        print(f"{mark}{record.getMessage()}", file=sys.stdout, flush=True)
+
+
+def _lock(lock: "object", path: Path) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.seek(0)
+        holder = lock.read().strip()
+        raise RunDirectoryError(
+            f"The run directory {path} is in use by process {holder or 'unknown'}. Wait for it, or end it, or choose "
+            "another with run_dir=PATH."
+        ) from error
+    lock.truncate(0)
+    lock.write(str(os.getpid()))
+    lock.flush()
+
+
+@contextlib.contextmanager
+def _log_file(path: Path) -> Iterator[None]:
+    handler = logging.FileHandler(path / "log.txt")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        handler.close()
+
+
+@contextlib.contextmanager
+def _disk_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise RunDirectoryError(
+            f"Writing to {path} failed ({error.strerror}). What was saved before is intact: make room, then run the "
+            "same command to continue."
+        ) from error

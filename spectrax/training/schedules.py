@@ -1,0 +1,52 @@
+"""Learning-rate schedules: each takes its shape from yaml and the length of the run from the trainer.
+
+A schedule here is a function `(total_steps, steps_per_epoch) -> optax.Schedule`; yaml binds the rest with `_partial_`.
+"""
+
+import optax
+
+from spectrax.core.errors import ConfigError
+
+
+def constant(*, peak: float, total_steps: int, steps_per_epoch: float) -> optax.Schedule:
+    """The learning rate `peak` throughout."""
+    return optax.constant_schedule(peak)
+
+
+def warmup_cosine(
+    *,
+    peak: float,
+    end: float = 0.0,
+    start: float = 0.0,
+    warmup_steps: int | None = None,
+    warmup_epochs: float | None = None,
+    total_steps: int,
+    steps_per_epoch: float,
+) -> optax.Schedule:
+    """Linear from `start` to `peak` over the warm-up, then half a cosine down to `end` at the last step.
+
+    Source: Loshchilov & Hutter, "SGDR", ICLR 2017 (one cycle), with the usual linear warm-up.
+
+    Raises:
+        ConfigError: when the warm-up is given twice.
+    """
+    if warmup_steps is not None and warmup_epochs is not None:
+        raise ConfigError("schedule.warmup_steps and schedule.warmup_epochs are both set. Set one of them to null.")
+    warmup = warmup_steps if warmup_steps is not None else round((warmup_epochs or 0) * steps_per_epoch)
+    warmup = min(warmup, total_steps)
+    if warmup == 0:
+        return optax.cosine_decay_schedule(peak, max(total_steps, 1), alpha=end / peak)
+    return optax.warmup_cosine_decay_schedule(start, peak, warmup, max(total_steps, warmup + 1), end)
+
+
+def steps(
+    *,
+    peak: float,
+    factor: float = 0.1,
+    milestones: list[float] | None = None,
+    total_steps: int,
+    steps_per_epoch: float,
+) -> optax.Schedule:
+    """`peak`, multiplied by `factor` at each milestone; milestones are fractions of the run, such as [0.5, 0.75]."""
+    boundaries = {round(fraction * total_steps): factor for fraction in (milestones or [])}
+    return optax.piecewise_constant_schedule(peak, boundaries)

@@ -1,0 +1,66 @@
+"""The train state: everything a checkpoint must hold to continue a run exactly, as plain trees of arrays."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import nnx
+
+from spectrax.core import randomness, trees
+from spectrax.core.protocols import Task
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class TrainState:
+    """One moment of training.
+
+    Attributes:
+        step: optimizer steps taken, int32 scalar.
+        parameters: float32 leaves, nested dicts with string keys.
+        statistics: the model's other variables, such as BatchNorm's running moments.
+        optimizer: optax state.
+        average: exponential moving average of the parameters; {} when there is none.
+        extra: the task's own state.
+    """
+
+    step: jax.Array
+    parameters: trees.Tree
+    statistics: trees.Tree
+    optimizer: Any
+    average: trees.Tree
+    extra: Any
+
+    @property
+    def evaluated(self) -> trees.Tree:
+        """The weights that evaluation, prediction and export use: the average where there is one."""
+        return {"parameters": self.average or self.parameters, "statistics": self.statistics}
+
+
+def model_graph(make_model: Callable[..., nnx.Module]) -> Any:
+    """The graph definition of the model, found without allocating it."""
+    return trees.split_module(nnx.eval_shape(lambda: make_model(rngs=nnx.Rngs(0))))[0]
+
+
+def create_state(
+    make_model: Callable[..., nnx.Module],
+    optimizer: optax.GradientTransformation,
+    task: Task,
+    averaging: bool,
+    seed: int,
+) -> TrainState:
+    """A fresh state, drawn from `seed`; traceable, so that it can be created under jit with its shardings."""
+    key = randomness.root_key(seed)
+    model = make_model(rngs=nnx.Rngs(randomness.stream(key, "parameters")))
+    _, parameters, statistics = trees.split_module(model)
+    return TrainState(
+        step=jnp.zeros((), jnp.int32),
+        parameters=parameters,
+        statistics=statistics,
+        optimizer=optimizer.init(parameters),
+        average=jax.tree.map(jnp.copy, parameters) if averaging else {},
+        extra=task.init(model, randomness.stream(key, "task")),
+    )

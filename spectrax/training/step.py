@@ -1,0 +1,123 @@
+"""One training step, and several of them inside one jitted call."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from spectrax.core import randomness, trees
+from spectrax.core.protocols import Batch, Loader, Task
+from spectrax.training import finite
+from spectrax.training.state import TrainState
+
+
+@dataclasses.dataclass(frozen=True)
+class StepRule:
+    """All that is static in a step.
+
+    Attributes:
+        graph: the model's graph definition.
+        accumulate: micro-batches per step; gradients are averaged over them before the update.
+        average_decay: decay of the exponential moving average of the parameters per step; None for no average.
+    """
+
+    graph: Any
+    task: Task
+    optimizer: optax.GradientTransformation
+    schedule: optax.Schedule
+    seed: int
+    accumulate: int = 1
+    average_decay: float | None = None
+
+
+def train_step(rule: StepRule, state: TrainState, batch: Batch) -> tuple[TrainState, dict[str, jax.Array]]:
+    """Gradient, update, average: the next state and the step's scalar metrics."""
+    gradients, statistics, extra, metrics = _gradients(rule, state, batch)
+    updates, optimizer_state = rule.optimizer.update(gradients, state.optimizer, state.parameters)
+    metrics = {
+        **metrics,
+        "learning_rate": rule.schedule(state.step),
+        "gradient_norm": optax.global_norm(gradients),
+        **finite.first_bad_leaf(state.step, batch, state.parameters, metrics, gradients),
+    }
+    parameters = optax.apply_updates(state.parameters, updates)
+    return (
+        TrainState(
+            step=state.step + 1,
+            parameters=parameters,
+            statistics=statistics,
+            optimizer=optimizer_state,
+            average=_averaged(rule, state, parameters),
+            extra=extra,
+        ),
+        metrics,
+    )
+
+
+def train_steps(
+    rule: StepRule, loader: Loader, state: TrainState, resident: Any, feeds: Any, count: jax.Array
+) -> tuple[TrainState, Mapping[str, jax.Array]]:
+    """`count` steps over the first `count` of the stacked feeds, with metrics averaged over them.
+
+    `count` is traced, so one compiled program serves every call length up to the length of the stack: a call is cut
+    short where a save, an evaluation or the end of the run falls.
+    """
+
+    def fetch(index: jax.Array) -> Batch:
+        return loader.fetch(resident, jax.tree.map(lambda leaf: leaf[index], feeds))
+
+    length = jax.tree.leaves(feeds)[0].shape[0]
+    if length == 1:
+        return train_step(rule, state, fetch(0))
+
+    def body(index: jax.Array, carry: tuple[TrainState, Any]) -> tuple[TrainState, Any]:
+        state, running = carry
+        state, metrics = train_step(rule, state, fetch(index))
+        return state, finite.accumulate(running, metrics, count)
+
+    shapes = jax.eval_shape(lambda: train_step(rule, state, fetch(0))[1])
+    return jax.lax.fori_loop(0, count, body, (state, finite.zeros(shapes)))
+
+
+def _gradients(rule: StepRule, state: TrainState, batch: Batch) -> tuple[Any, trees.Tree, Any, dict[str, jax.Array]]:
+    """Gradients averaged over micro-batches, with the statistics and task state after the last of them."""
+    key = randomness.step_key(rule.seed, state.step)
+
+    def loss(parameters: trees.Tree, statistics: trees.Tree, extra: Any, part: Batch, key: jax.Array) -> Any:
+        model = trees.merge_module(rule.graph, parameters, statistics)
+        value, (extra, metrics) = rule.task.loss("main", model, part, extra, key)
+        return value, (trees.module_state(model), extra, {"loss": value, **metrics})
+
+    gradient: Callable[..., Any] = jax.value_and_grad(loss, has_aux=True)
+    if rule.accumulate == 1:
+        (_, (statistics, extra, metrics)), gradients = gradient(
+            state.parameters, state.statistics, state.extra, batch, key
+        )
+        return gradients, statistics, extra, metrics
+
+    def micro_step(carry: Any, indexed: tuple[jax.Array, Batch]) -> tuple[Any, dict[str, jax.Array]]:
+        total, statistics, extra = carry
+        index, part = indexed
+        (_, (statistics, extra, metrics)), gradients = gradient(
+            state.parameters, statistics, extra, part, jax.random.fold_in(key, index)
+        )
+        return (jax.tree.map(jnp.add, total, gradients), statistics, extra), metrics
+
+    # Example i goes to micro-batch i mod k: the batch axis, which is sharded, keeps its place in the reshape.
+    k = rule.accumulate
+    parts = jax.tree.map(lambda leaf: jnp.moveaxis(leaf.reshape(-1, k, *leaf.shape[1:]), 1, 0), batch)
+    start = (jax.tree.map(jnp.zeros_like, state.parameters), state.statistics, state.extra)
+    (total, statistics, extra), metrics = jax.lax.scan(micro_step, start, (jnp.arange(k), parts))
+    mean = {name: jnp.mean(values) for name, values in metrics.items()}
+    return jax.tree.map(lambda leaf: leaf / k, total), statistics, extra, mean
+
+
+def _averaged(rule: StepRule, state: TrainState, parameters: trees.Tree) -> trees.Tree:
+    """The moving average after this step, warmed up as (1 + t) / (10 + t) so that early weights are forgotten."""
+    if rule.average_decay is None:
+        return state.average
+    decay = jnp.minimum(rule.average_decay, (1.0 + state.step) / (10.0 + state.step))
+    return jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, state.average, parameters)
