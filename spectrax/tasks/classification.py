@@ -112,7 +112,7 @@ def cross_entropy(logits: jax.Array, targets: jax.Array) -> jax.Array:
 
 
 def mix(images: jax.Array, targets: jax.Array, alpha: float, key: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Mixup, one weight per batch; the partner is the batch reversed, since a permutation would gather a sharded one."""
+    """Mixup, one weight per batch; the partner is the batch reversed: a permutation would gather a sharded one."""
     weight = jax.random.beta(key, alpha, alpha)
     return (
         weight * images + (1 - weight) * images[::-1],

@@ -1,16 +1,15 @@
 """Checkpoints that survive: asynchronous Orbax saves, the latest and the best kept, damage found and stepped over.
 
 Each checkpoint has three items: `state` (all of training), `weights` (what evaluation reads, alone) and `meta` (JSON:
-step, metrics, shapes, fingerprints, the position of the run's records).
+step, results so far, shapes, fingerprints, the position of the run's records).
 """
 
 import logging
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jax
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers as policies
 
@@ -28,7 +27,7 @@ class Checkpoints:
     Args:
         directory: where they are; made when `read_only` is False.
         keep: how many of the latest to keep.
-        score: the value of a checkpoint's metrics by which the best is kept (larger is better); None keeps no best.
+        best_step: tells the best step so far, which is kept too; it may answer None.
         read_only: for evaluation: nothing is written or cleaned up.
     """
 
@@ -36,16 +35,13 @@ class Checkpoints:
         self,
         directory: Path,
         keep: int = 2,
-        score: Callable[[Mapping[str, float]], float] | None = None,
+        best_step: Callable[[], int | None] = lambda: None,
         read_only: bool = False,
     ):
-        kept = [policies.LatestN(keep)]
-        if score is not None:
-            kept.append(policies.BestN(get_metric_fn=score, n=1, keep_checkpoints_without_metrics=False))
         self.directory = directory
         self._read_only = read_only
         self._options = ocp.CheckpointManagerOptions(
-            preservation_policy=policies.AnyPreservationPolicy(kept),
+            preservation_policy=policies.AnyPreservationPolicy([policies.LatestN(keep), _KeepBest(best_step)]),
             read_only=read_only,
             create=not read_only,
             cleanup_tmp_directories=not read_only,
@@ -61,7 +57,7 @@ class Checkpoints:
         """The steps that have a committed checkpoint, ascending."""
         return sorted(self._manager.all_steps())
 
-    def save(self, step: int, state: TrainState, meta: Mapping[str, Any], metrics: Mapping[str, float] | None) -> None:
+    def save(self, step: int, state: TrainState, meta: Mapping[str, Any]) -> None:
         """Start saving in the background; the arrays may be donated as soon as this returns.
 
         Raises:
@@ -71,14 +67,12 @@ class Checkpoints:
         record = {
             **meta,
             "step": step,
-            "metrics": dict(metrics or {}),
             "shapes": _shapes(tree),
             "fingerprints": {"state": fingerprints(tree), "weights": fingerprints(weights)},
         }
         with _writing(self.directory):
             self._manager.save(
                 step,
-                metrics=dict(metrics) if metrics else None,
                 args=ocp.args.Composite(
                     state=ocp.args.StandardSave(tree),
                     weights=ocp.args.StandardSave(weights),
@@ -168,6 +162,16 @@ class Checkpoints:
         self._manager = self._open()
 
 
+class _KeepBest(policies.PreservationPolicy):
+    """Keeps the step that the run itself calls its best; Orbax's own records of metrics are not needed."""
+
+    def __init__(self, best_step: Callable[[], int | None]):
+        self._best_step = best_step
+
+    def should_preserve(self, checkpoints: Sequence[Any], *, context: Any) -> Sequence[bool]:
+        return [checkpoint.step == self._best_step() for checkpoint in checkpoints]
+
+
 class _writing:
     """Turns a failure to write into a sentence about the disk."""
 
@@ -209,8 +213,3 @@ def _compare_shapes(saved: Mapping[str, str], wanted: Mapping[str, str], source:
 def _first_line(error: BaseException) -> str:
     text = str(error).strip() or type(error).__name__
     return text.splitlines()[0][:200]
-
-
-def abstract_like(tree: Any, sharding: jax.sharding.Sharding) -> Any:
-    """The tree's shapes and dtypes with one sharding for all leaves, for restoring."""
-    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), tree)

@@ -1,9 +1,11 @@
 """The `gradient` trainer: what its yaml says, turned into the pieces that the loop runs."""
 
 import dataclasses
+import json
 import logging
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal
 
 import jax
@@ -18,7 +20,7 @@ from spectrax.parallel.mesh import check_batch
 from spectrax.training import figures
 from spectrax.training.cadence import Cadence
 from spectrax.training.checkpoints import Checkpoints
-from spectrax.training.loop import Run, fit
+from spectrax.training.loop import Run, best_weights, fit
 from spectrax.training.optimizers import Optimizer
 from spectrax.training.program import Program
 from spectrax.training.results import Results
@@ -84,18 +86,21 @@ class Gradient:
         checkpoints = Checkpoints(
             experiment.run_dir / "checkpoints",
             keep=self.keep,
-            score=results.score if results.selected_on else None,
+            best_step=lambda: results.best_step,
         )
         cadence = self.cadence(loader)
+        finished = _finished(experiment.run_dir, checkpoints, cadence.total)
+        if finished is not None:
+            checkpoints.close()
+            return finished
         with jax.set_mesh(experiment.mesh):
             program = self._compile(experiment, cadence)
             run = Run(program, loader, checkpoints, experiment.writers, cadence, self.batch_size)
             try:
                 state, watch = fit(run, results)
-                weights = state.evaluated
-                if results.best_step not in (None, cadence.total):
-                    weights, _ = checkpoints.restore_weights(results.best_step, program.abstract_state.evaluated)
-                figures.save(experiment, program, weights, results.monitored)
+                last_is_best = results.best_step in (None, cadence.total)
+                weights = state.evaluated if last_is_best else best_weights(run, results)
+                figures.save(experiment, program, weights, "test" if "test" in splits else results.monitored)
             finally:
                 checkpoints.close()
                 for writer in experiment.writers:
@@ -180,6 +185,15 @@ class Gradient:
             )
         check_batch(experiment.mesh, self.batch_size // self.accumulate, "trainer.batch_size")
         check_batch(experiment.mesh, self.eval_batch_size, "trainer.eval_batch_size")
+
+
+def _finished(run_dir: Path, checkpoints: Checkpoints, total: int) -> Summary | None:
+    """The summary of a run that has nothing left to do."""
+    path = run_dir / "summary.json"
+    if not path.exists() or total not in checkpoints.steps():
+        return None
+    summary = Summary(**json.loads(path.read_text()))
+    return dataclasses.replace(summary, already_finished=True) if summary.step == total else None
 
 
 def _first_feed(loader: Loader) -> Any:

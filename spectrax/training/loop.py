@@ -89,11 +89,16 @@ def _evaluate(run: Run, results: Results, state: TrainState, step: int) -> None:
         _write(run.writers, step, split, metrics)
         results.add(step, split, metrics)
     if step == run.cadence.total and results.best_is_untested(step):
-        run.checkpoints.wait()
-        best, _ = run.checkpoints.restore_weights(results.best_step, run.program.abstract_state.evaluated)
+        best = best_weights(run, results)
         metrics, _ = run.program.evaluate(best, run.loader.evaluation("test"))
         _write(run.writers, results.best_step, "test", metrics)
         results.add_best_test(metrics)
+
+
+def best_weights(run: Run, results: Results) -> Any:
+    """The weights of the best step, from its checkpoint."""
+    run.checkpoints.wait()
+    return run.checkpoints.restore_weights(results.best_step, run.program.abstract_state.evaluated)[0]
 
 
 def _save(run: Run, results: Results, state: TrainState, step: int, watch: Stopwatch) -> None:
@@ -102,7 +107,7 @@ def _save(run: Run, results: Results, state: TrainState, step: int, watch: Stopw
         "results": results.record(),
         "seconds": watch.seconds(),
     }
-    run.checkpoints.save(step, state, meta, results.selection_metrics(step))
+    run.checkpoints.save(step, state, meta)
 
 
 def _write(writers: Sequence[Writer], step: int, split: str, metrics: Mapping[str, float]) -> None:

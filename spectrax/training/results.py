@@ -35,7 +35,6 @@ class Results:
         self._sign = 1.0 if larger_is_better else -1.0
         self._final: dict[str, dict[str, float]] = {}
         self._best: dict[str, dict[str, float]] = {}
-        self._evaluated_step: int | None = None
 
     def splits_due(self, last: bool) -> list[str]:
         """Which splits to evaluate, the choosing one first: on the last step the test split is among them."""
@@ -45,7 +44,6 @@ class Results:
     def add(self, step: int, split: str, metrics: Mapping[str, float]) -> None:
         """Record an evaluation. Of equal scores the latest is the best, as it is for the kept checkpoint."""
         self._final[split] = dict(metrics)
-        self._evaluated_step = step
         if split == self.selected_on:
             if self.best_step is None or self.score(metrics) >= self.score(self._best[split]):
                 self.best_step, self._best = step, {split: dict(metrics)}
@@ -70,12 +68,6 @@ class Results:
             raise ConfigError(f"trainer.select_by={self._select_by} is not a metric. There are: {', '.join(metrics)}.")
         return self._sign * metrics[self._select_by]
 
-    def selection_metrics(self, step: int) -> dict[str, float] | None:
-        """The choosing split's metrics if it was evaluated at `step`, for the checkpoint manager."""
-        if self.selected_on is None or self._evaluated_step != step:
-            return None
-        return self._final[self.selected_on]
-
     def metrics(self) -> dict[str, float]:
         """All of it, flat: `final.<split>.<metric>` and `best.<split>.<metric>`."""
         named = {"final": self._final, "best": self._best}
@@ -92,10 +84,9 @@ class Results:
             "final": self._final,
             "best": self._best,
             "best_step": self.best_step,
-            "evaluated_step": self._evaluated_step,
         }
 
     def restore(self, record: Mapping[str, Any]) -> None:
         """Take over what `record` gave."""
         self._final, self._best = dict(record["final"]), dict(record["best"])
-        self.best_step, self._evaluated_step = record["best_step"], record["evaluated_step"]
+        self.best_step = record["best_step"]

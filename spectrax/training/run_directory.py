@@ -70,7 +70,8 @@ class _Console(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         mark = "" if record.levelno < logging.WARNING else f"{record.levelname.lower()}: "
-        print(f"{mark}{record.getMessage()}", file=sys.stdout, flush=True)
+        with contextlib.suppress(BrokenPipeError):  # a reader that left, such as `head`, does not end the run
+            print(f"{mark}{record.getMessage()}", file=sys.stdout, flush=True)
 
 
 def _lock(lock: "object", path: Path) -> None:
