@@ -145,7 +145,7 @@ def _complex_to_quads(
 
 
 def _interleave(a: jax.Array, b: jax.Array, c: jax.Array, d: jax.Array) -> jax.Array:
-    """Four parities (batch, h, w, channels), even-even, even-odd, odd-even, odd-odd, to one (batch, 2h, 2w, channels)."""
+    """Four parities (batch, h, w, channels), from even-even to odd-odd, to one map (batch, 2h, 2w, channels)."""
     batch, h, w, channels = a.shape
     rows = jnp.stack([jnp.stack([a, b], axis=3), jnp.stack([c, d], axis=3)], axis=2)
     return rows.reshape(batch, 2 * h, 2 * w, channels)

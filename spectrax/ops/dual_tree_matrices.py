@@ -46,7 +46,7 @@ def synthesis_matrix(size: int, family: str, level_one: bool) -> np.ndarray:
 
 
 def reflect(position: np.ndarray, size: int) -> np.ndarray:
-    """Half-sample symmetric extension: the sample that stands at `position` outside `[0, size)`, reflected as needed."""
+    """Half-sample symmetric extension: the index in `[0, size)` of the sample that stands at `position`."""
     wrapped = position % (2 * size)
     return np.where(wrapped < size, wrapped, 2 * size - 1 - wrapped)
 

@@ -45,6 +45,14 @@ def model_graph(make_model: Callable[..., nnx.Module]) -> Any:
     return trees.split_module(nnx.eval_shape(lambda: make_model(rngs=nnx.Rngs(0))))[0]
 
 
+def abstract_weights(make_model: Callable[..., nnx.Module], sharding: jax.sharding.Sharding) -> tuple[Any, Any]:
+    """The graph definition, and what `TrainState.evaluated` looks like as shapes with a sharding, to restore into."""
+    graph, parameters, statistics = trees.split_module(nnx.eval_shape(lambda: make_model(rngs=nnx.Rngs(0))))
+    weights = {"parameters": parameters, "statistics": statistics}
+    shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), weights)
+    return graph, shapes
+
+
 def create_state(
     make_model: Callable[..., nnx.Module],
     optimizer: optax.GradientTransformation,
