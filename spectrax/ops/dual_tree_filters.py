@@ -1,9 +1,9 @@
 """Filters of the dual-tree complex wavelet transform, by family.
 
 The taps are published numbers: N. Kingsbury, "Image processing with complex wavelets", Phil. Trans. R. Soc. A 357
-(1999); "A dual-tree complex wavelet transform with improved orthogonality and symmetry properties", ICIP 2000; "Complex
-wavelets for shift invariant analysis and filtering of signals", ACHA 10 (2001). LeGall 5/3 and Antonini 9/7 are textbook
-filters. Kingsbury's toolbox asks for a citation of these papers: give it when you publish results of this transform.
+(1999); "A dual-tree complex wavelet transform with improved orthogonality and symmetry properties", ICIP 2000;
+"Complex wavelets for shift invariant analysis and filtering of signals", ACHA 10 (2001). LeGall 5/3 and Antonini 9/7
+are textbook filters. Kingsbury's toolbox asks for a citation of these papers: give it when you publish results.
 """
 
 import dataclasses

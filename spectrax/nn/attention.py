@@ -1,0 +1,51 @@
+"""Multi-head self-attention over the positions of a map, and class attention."""
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from spectrax.core.errors import ConfigError
+from spectrax.nn import initializers
+
+
+class Attention(nnx.Module):
+    """Multi-head attention with separate query and joint key-value projections.
+
+    The key-value projection's output is ordered (key or value, head, channel), as in PVT and its descendants.
+
+    Args:
+        channels: a multiple of `heads`.
+        heads: number of heads.
+        dtype: compute dtype; softmax is float32.
+
+    Raises:
+        ConfigError: when `heads` does not divide `channels`.
+    """
+
+    def __init__(self, channels: int, heads: int, *, dtype: str = "float32", rngs: nnx.Rngs):
+        if channels % heads:
+            raise ConfigError(f"model.heads: {heads} heads do not divide {channels} channels (model.dims).")
+        self.heads = heads
+        options = {"dtype": dtype, "kernel_init": initializers.linear, "rngs": rngs}
+        self.query = nnx.Linear(channels, channels, **options)
+        self.key_value = nnx.Linear(channels, 2 * channels, **options)
+        self.output = nnx.Linear(channels, channels, **options)
+
+    def __call__(self, tokens: jax.Array) -> jax.Array:
+        """(batch, tokens, channels) -> the same shape."""
+        return self.attend(tokens, tokens)
+
+    def attend(self, asking: jax.Array, asked: jax.Array) -> jax.Array:
+        """Queries of `asking` (batch, n, channels) over `asked` (batch, m, channels) -> (batch, n, channels)."""
+        batch, n, channels = asking.shape
+        width = channels // self.heads
+        query = self.query(asking).reshape(batch, n, self.heads, width)
+        pair = self.key_value(asked).reshape(batch, asked.shape[1], 2, self.heads, width)
+        key, value = pair[:, :, 0], pair[:, :, 1]
+        scores = jnp.einsum("bnhd,bmhd->bhnm", query, key).astype(jnp.float32) * width**-0.5
+        weights = jnp.exp(scores - jax.lax.stop_gradient(jnp.max(scores, axis=-1, keepdims=True)))
+        total = jnp.sum(weights, axis=-1)
+        mixed = jnp.einsum("bhnm,bmhd->bnhd", weights.astype(value.dtype), value)
+        # The softmax's division comes after the product with the values: n x width divisions instead of n x m.
+        mixed = mixed / jnp.moveaxis(total, 1, 2)[..., None].astype(mixed.dtype)
+        return self.output(mixed.reshape(batch, n, channels))
