@@ -1,0 +1,29 @@
+"""From a checked config to the object graph that a trainer runs."""
+
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from spectrax.config.build import build, partial
+from spectrax.core.protocols import Experiment
+
+
+def assemble(config: DictConfig) -> Experiment:
+    """Build dataset, loader, task, mesh and writers, and the model's constructor; nothing is read or allocated.
+
+    Raises:
+        ConfigError: when a constructor refuses its arguments.
+    """
+    dataset = build(config.dataset)
+    return Experiment(
+        name=config.experiment,
+        run_dir=Path(config.run_dir),
+        seed=config.seed,
+        make_model=partial(config.model),
+        dataset=dataset,
+        loader=build(config.loader, dataset=dataset),
+        task=build(config.task),
+        mesh=build(config.mesh),
+        writers=[build(node) for node in config.writer.values() if node is not None],
+    )
+

@@ -1,0 +1,111 @@
+"""Everything that can be wrong in a composed config, found in one pass and said at once.
+
+Each problem names the full key and the next step. Nothing is built, and no device is touched.
+"""
+
+import inspect
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
+
+from spectrax.config.explain import flat, nearest
+from spectrax.config.targets import resolve
+from spectrax.config.values import annotations, mismatch
+from spectrax.core.errors import ConfigError
+
+# Arguments that are given when an object is built, not in yaml.
+_GIVEN = {"model": {"rngs"}, "loader": {"dataset"}}
+_SCHEDULE_LENGTH = {"total_steps", "steps_per_epoch"}
+_TOP_LEVEL_TYPES = {"seed": int, "run_dir": str | None, "data_dir": str | None, "experiment": str}
+
+
+def check(config: DictConfig, allowed: tuple[str, ...], top_level: set[str] | None = None) -> None:
+    """Check interpolations, missing values, `_target_`s, their arguments and their types.
+
+    Args:
+        allowed: packages that `_target_`s may come from.
+        top_level: the valid top-level keys; None to accept any.
+
+    Raises:
+        ConfigError: listing every problem.
+    """
+    problems = list(_unresolved(config))
+    if not problems:
+        tree = OmegaConf.to_container(config, resolve=True)
+        problems = [*_top_level(tree, top_level), *_nodes(tree, "", allowed)]
+    raise_all(problems)
+
+
+def raise_all(problems: list[str]) -> None:
+    """Raise a ConfigError that lists the problems, if there are any."""
+    if problems:
+        head = "The config is wrong:" if len(problems) == 1 else f"The config is wrong in {len(problems)} places:"
+        raise ConfigError("\n  ".join([head, *problems]))
+
+
+def _unresolved(config: DictConfig) -> Iterator[str]:
+    for key, _ in flat(OmegaConf.to_container(config, resolve=False)):
+        try:
+            OmegaConf.select(config, key, throw_on_missing=True, throw_on_resolution_failure=True)
+        except InterpolationResolutionError as error:
+            yield f"{key}: {str(error).splitlines()[0]}"
+        except OmegaConfBaseException:
+            yield f"{key} has no value. Give it one: {key}=VALUE."
+
+
+def _top_level(tree: Mapping[str, Any], known: set[str] | None) -> Iterator[str]:
+    for key in tree:
+        if known is not None and key not in known:
+            yield f"{key} is not a key. Nearest: {', '.join(nearest(key, known))}."
+    for key, annotation in _TOP_LEVEL_TYPES.items():
+        wanted = mismatch(tree[key], annotation) if key in tree else None
+        if wanted:
+            yield f"{key}={tree[key]!r} should be {wanted}."
+
+
+def _nodes(tree: Any, path: str, allowed: tuple[str, ...]) -> Iterator[str]:
+    """Problems of every `_target_` node, outermost first."""
+    if isinstance(tree, Mapping):
+        if "_target_" in tree:
+            yield from _node(tree, path, allowed)
+        for key, value in tree.items():
+            yield from _nodes(value, f"{path}.{key}" if path else str(key), allowed)
+    elif isinstance(tree, list):
+        for index, value in enumerate(tree):
+            yield from _nodes(value, f"{path}.{index}", allowed)
+
+
+def _node(node: Mapping[str, Any], path: str, allowed: tuple[str, ...]) -> Iterator[str]:
+    for key in node:
+        if key.startswith("_") and key not in ("_target_", "_partial_"):
+            yield f"{path}.{key} is not supported; _target_ and _partial_ are."
+    try:
+        target = resolve(node["_target_"], allowed)
+        parameters = inspect.signature(target).parameters
+    except ConfigError as error:
+        yield f"{path}._target_: {error}"
+        return
+    except (TypeError, ValueError):
+        return
+    yield from _arguments(node, path, target, parameters)
+
+
+def _arguments(node: Mapping[str, Any], path: str, target: Any, parameters: Mapping[str, Any]) -> Iterator[str]:
+    named = {name for name, p in parameters.items() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
+    takes_any = any(p.kind == p.VAR_KEYWORD for p in parameters.values())
+    given = {key for key in node if not key.startswith("_")}
+    later = _GIVEN.get(path, set()) | (_SCHEDULE_LENGTH if node.get("_partial_") else set())
+    hints = annotations(target)
+    for key in sorted(given - named) if not takes_any else ():
+        near = nearest(key, named - later) if named - later else []
+        advice = f"nearest: {', '.join(f'{path}.{name}' for name in near)}" if near else "it takes none"
+        yield f"{path}.{key} is not an argument of {node['_target_']}; {advice}."
+    required = {name for name in named if parameters[name].default is inspect.Parameter.empty}
+    for key in sorted(required - given - later) if not node.get("_partial_") else ():
+        yield f"{path}.{key} is missing; {node['_target_']} needs it."
+    for key in sorted(given & named & hints.keys()):
+        wanted = mismatch(node[key], hints[key])
+        if wanted:
+            yield f"{path}.{key}={node[key]!r} should be {wanted}."

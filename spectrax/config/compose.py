@@ -1,0 +1,199 @@
+"""Composing configs: for a command, for a notebook, and again from a saved run."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+from spectrax.config import find
+from spectrax.config.build import allow_packages
+from spectrax.config.check import check, raise_all
+from spectrax.config.explain import flat, nearest_key
+from spectrax.config.overrides import PATH_KEYS, parse, take, take_packages, with_experiment
+from spectrax.config.targets import allowed_packages
+from spectrax.core.errors import ConfigError
+
+# What may differ between two starts of one run: where things are, what is shown, which devices compute.
+_NOT_HASHED = ("run_dir", "data_dir", "writer", "mesh")
+_NOT_HASHED_ANYWHERE = ("data_dir", "manual_dir", "parallel")
+
+
+def compose(experiment: str, overrides: Sequence[str]) -> DictConfig:
+    """The checked, resolved config of an experiment. Raises `ConfigError` listing every problem."""
+    return compose_command([f"+experiment={experiment}", *overrides])
+
+
+def compose_command(overrides: Sequence[str]) -> DictConfig:
+    """The checked, resolved config of a command line. Raises `ConfigError` listing every problem."""
+    packages, words = take_packages(with_experiment(overrides))
+    allow_packages(packages)
+    config = compose_unchecked(words)
+    check(config, allowed_packages(packages), _top_level_keys())
+    OmegaConf.resolve(config)
+    if config.run_dir is None:
+        config.run_dir = f"runs/{config.experiment}/{config_hash(OmegaConf.to_container(config))}"
+    return config
+
+
+def compose_unchecked(overrides: Sequence[str]) -> DictConfig:
+    """The composed config with its interpolations. Raises `ConfigError` for overrides that cannot be applied."""
+    paths, words = take(overrides, PATH_KEYS)
+    parsed, problems = parse(words)
+    groups = [o.input_line for o in parsed if o.key_or_group == "experiment" or _is_group(o)]
+    base = _hydra_compose(groups)
+    values = []
+    for override in parsed:
+        if override.input_line in groups:
+            continue
+        problem = _value_problem(override, base)
+        if problem:
+            problems.append(problem)
+        else:
+            values.append(override.input_line)
+    if problems:
+        # What is left may be wrong too: say it all at once.
+        problems += _problems_of(groups + values)
+    raise_all(problems)
+    config = _hydra_compose(groups + values)
+    with open_dict(config):
+        config.experiment = next(o.value() for o in parsed if o.key_or_group == "experiment")
+        config.update(paths)
+        config.data_dir = str(Path(config.data_dir or find.default_data_dir()).expanduser())
+    return config
+
+
+def recompose(saved: Path, overrides: Sequence[str]) -> DictConfig:
+    """A saved run's config with changes: whole nodes (`dataset=NAME`) or values (`dataset.image_size=64`).
+
+    Raises:
+        ConfigError: when the file is not a config, or a change is wrong.
+    """
+    packages, words = take_packages(overrides)
+    allow_packages(packages)
+    try:
+        config = OmegaConf.load(saved)
+    except (OSError, ValueError, OmegaConfBaseException) as error:
+        raise ConfigError(f"{saved} is not a readable config ({str(error).splitlines()[0]}).") from error
+    paths, words = take(words, PATH_KEYS)
+    parsed, problems = parse(words)
+    raise_all(problems)
+    for override in parsed:
+        if _is_group(override):
+            group = _hydra_compose([override.input_line])
+            config[override.key_or_group] = group[override.key_or_group]
+    for override in parsed:
+        if not _is_group(override):
+            raise_all([problem] if (problem := _value_problem(override, config)) else [])
+            OmegaConf.update(config, override.key_or_group, override.value(), force_add=False)
+    config.update(paths)
+    check(config, allowed_packages(packages), _top_level_keys())
+    OmegaConf.resolve(config)
+    return config
+
+
+def compose_dataset(overrides: Sequence[str]) -> DictConfig:
+    """Only what preparing data needs: the checked, resolved `dataset` node. Raises `ConfigError`."""
+    config = compose_command(overrides)
+    return config.dataset
+
+
+def config_hash(tree: dict[str, Any]) -> str:
+    """Ten hexadecimal digits that name a run: equal for configs that differ only in places, writers and devices."""
+    return hashlib.sha256(json.dumps(essence(tree), sort_keys=True).encode()).hexdigest()[:10]
+
+
+def essence(tree: Any, depth: int = 0) -> Any:
+    """The config without what may differ between two starts of one run."""
+    if isinstance(tree, dict):
+        dropped = _NOT_HASHED_ANYWHERE + (_NOT_HASHED if depth == 0 else ())
+        return {key: essence(value, depth + 1) for key, value in tree.items() if key not in dropped}
+    if isinstance(tree, list):
+        return [essence(value, depth + 1) for value in tree]
+    return tree
+
+
+def _hydra_compose(overrides: Sequence[str]) -> DictConfig:
+    from hydra import compose as hydra_compose
+    from hydra import initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.errors import HydraException
+
+    register()
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(str(find.config_folder()), version_base="1.3"):
+            return hydra_compose("train", overrides=list(overrides))
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(f"The config cannot be composed: {str(error).strip()}") from error
+
+
+def register() -> None:
+    """Make experiments and the user's own folders known to Hydra."""
+    from hydra.core.config_store import ConfigStore
+    from hydra.core.plugins import Plugins
+    from hydra.plugins.search_path_plugin import SearchPathPlugin
+
+    class UserFolders(SearchPathPlugin):
+        """The user's folders come before ours."""
+
+        def manipulate_search_path(self, search_path: Any) -> None:
+            for folder in reversed(find.user_folders()):
+                search_path.prepend("user", f"file://{folder}")
+
+    plugins = Plugins.instance()
+    if not any(plugin.__name__ == "UserFolders" for plugin in plugins.discover(SearchPathPlugin)):
+        plugins.register(UserFolders)
+    store = ConfigStore.instance()
+    for name, path in find.experiments().items():
+        try:
+            node = OmegaConf.load(path)
+        except Exception as error:
+            raise ConfigError(f"{path} is not readable yaml: {str(error).splitlines()[0]}") from error
+        store.store(name=name, group="experiment", node=node, package="_global_", provider=str(path))
+
+
+def _problems_of(overrides: Sequence[str]) -> list[str]:
+    """The problems of a config that is going to be refused anyway."""
+    try:
+        config = _hydra_compose(overrides)
+        config.data_dir = config.data_dir or find.default_data_dir()
+        check(config, allowed_packages(), None)
+    except ConfigError as error:
+        return str(error).split("\n  ")[1:]
+    return []
+
+
+def _value_problem(override: Any, config: DictConfig) -> str | None:
+    """The problem of `key=value` for a key that the config does not have."""
+    if override.is_add() or override.is_force_add() or override.package is not None:
+        return None
+    key = override.key_or_group
+    keys = _keys(config)
+    if key in keys or any(known.startswith(f"{key}.") for known in keys):
+        return None
+    near = nearest_key(key, keys)
+    return f"{key} is not a key; nearest: {', '.join(near)}."
+
+
+def _keys(config: DictConfig) -> list[str]:
+    """Every dotted key, of values and of nodes, that an override could name."""
+    tree = OmegaConf.to_container(config, resolve=False)
+    keys: dict[str, None] = {}
+    for key, _ in flat(tree):
+        parts = key.split(".")
+        for end in range(1, len(parts) + 1):
+            if not parts[end - 1].isdigit():
+                keys[".".join(parts[:end])] = None
+    return [key for key in keys if not key.rpartition(".")[2].startswith("_") or key.endswith("._target_")]
+
+
+def _is_group(override: Any) -> bool:
+    return override.key_or_group in find.groups() and isinstance(override.value(), str)
+
+
+def _top_level_keys() -> set[str]:
+    return {*find.groups(), "experiment", "seed", *PATH_KEYS}

@@ -1,0 +1,95 @@
+"""The words of a command line: grammar, groups, experiments, and paths that Hydra must not parse."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from spectrax.config import find
+from spectrax.config.explain import nearest
+from spectrax.core.errors import ConfigError
+
+DEFAULT_EXPERIMENT = "svt_digits"
+PATH_KEYS = ("run_dir", "data_dir")
+
+
+def with_experiment(overrides: Sequence[str]) -> list[str]:
+    """`experiment=x` as `+experiment=x`, and the default experiment when none is named."""
+    words = [f"+{word}" if word.startswith("experiment=") else word for word in overrides]
+    if not any(word.startswith("+experiment=") for word in words):
+        words.insert(0, f"+experiment={DEFAULT_EXPERIMENT}")
+    return words
+
+
+def take(overrides: Sequence[str], keys: Iterable[str]) -> tuple[dict[str, str], list[str]]:
+    """Split off `key=value` words for the keys, values taken as they are: paths may hold spaces, commas and `=`."""
+    taken: dict[str, str] = {}
+    rest = []
+    for word in overrides:
+        key, sign, value = word.partition("=")
+        if sign and key.lstrip("+") in keys:
+            taken[key.lstrip("+")] = value
+        else:
+            rest.append(word)
+    return taken, rest
+
+
+def take_packages(overrides: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
+    """Split off `allow_packages=[a,b]`."""
+    taken, rest = take(overrides, ("allow_packages",))
+    names = taken.get("allow_packages", "").strip("[]").split(",")
+    return tuple(name.strip() for name in names if name.strip()), rest
+
+
+def parse(overrides: Sequence[str]) -> tuple[list[Any], list[str]]:
+    """Hydra's parsed overrides, and the problems of those that do not parse or name no option of their group."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    parser = OverridesParser.create()
+    parsed, problems = [], []
+    for word in overrides:
+        try:
+            override = parser.parse_override(word)
+        except HydraException as error:
+            problems.append(f"{word!r} is not of the form key=value ({str(error).splitlines()[0]}).")
+            continue
+        problem = _group_problem(override)
+        if problem:
+            problems.append(problem)
+        else:
+            parsed.append(override)
+    return parsed, problems
+
+
+def split_sweeps(overrides: Sequence[str]) -> list[list[str]]:
+    """The single runs of a sweep such as `seed=0,1,2`, as lists of overrides."""
+    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+
+    parsed, problems = parse(overrides)
+    if problems:
+        raise ConfigError("\n  ".join(["The config is wrong:", *problems]))
+    return [job for batch in BasicSweeper.split_arguments(parsed, max_batch_size=None) for job in batch]
+
+
+def _group_problem(override: Any) -> str | None:
+    """The problem of an override that names a group but not one of its options."""
+    options = find.experiments() if override.key_or_group == "experiment" else find.groups().get(override.key_or_group)
+    if options is None or override.value() is None or override.is_delete():
+        return None
+    if override.is_sweep_override():
+        names = [str(name) for name in override.sweep_string_iterator()]
+    elif isinstance(override.value(), str):
+        names = [override.value()]
+    else:
+        return None
+    wrong = [name for name in names if not _is_option(name, options)]
+    if not wrong:
+        return None
+    return (
+        f"{override.key_or_group}={wrong[0]} does not exist. Nearest: {', '.join(nearest(wrong[0], options))}; "
+        f"all: {', '.join(sorted(options))}."
+    )
+
+
+def _is_option(name: str, options: Iterable[str]) -> bool:
+    return re.sub(r"\.yaml$", "", name) in options

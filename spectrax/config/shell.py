@@ -1,0 +1,164 @@
+"""What all commands share: help, checked configs, sweeps, exit codes, and no traceback for a user's mistake."""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from spectrax.core.errors import ConfigError, SpectraxError
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+Job = Callable[["DictConfig", list[str]], int | None]
+_INTERRUPTED = 130
+
+
+def command(run: Job, text: str) -> Callable[[], int]:
+    """`main` of a command whose config is an experiment's; `run(config, overrides)` does the work.
+
+    Understands --help, --cfg job [--resolve], and -m / --multirun.
+    """
+
+    def main() -> int:
+        words = sys.argv[1:]
+        if "--help" in words or "-h" in words:
+            return _help(text)
+        return guarded(lambda: _dispatch(run, words))
+
+    return main
+
+
+def plain_command(
+    run: Callable[[Mapping[str, str], list[str]], int | None],
+    text: str,
+    keys: Mapping[str, str],
+    required: Sequence[str] = (),
+) -> Callable[[], int]:
+    """`main` of a command with keys of its own; `run(values, other overrides)` does the work.
+
+    Args:
+        keys: name to meaning; their values are taken as they are, before Hydra's grammar.
+        required: those that must be given.
+    """
+
+    def main() -> int:
+        from spectrax.config.overrides import take
+
+        words = sys.argv[1:]
+        if "--help" in words or "-h" in words:
+            return _help(text, keys)
+
+        def job() -> int | None:
+            values, rest = take(words, keys)
+            flags = [word for word in rest if word.startswith("-")]
+            missing = [key for key in required if not values.get(key)]
+            if flags:
+                raise ConfigError(f"{flags[0]} is not an option. See --help.")
+            if missing:
+                raise ConfigError(f"{missing[0]}={missing[0].upper()} is needed: {keys[missing[0]]}. See --help.")
+            return run(values, rest)
+
+        return guarded(job)
+
+    return main
+
+
+def guarded(job: Callable[[], int | None]) -> int:
+    """Run the job; turn errors made for people into their text on standard error and their exit code."""
+    try:
+        return job() or 0
+    except SpectraxError as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return _INTERRUPTED
+
+
+def _dispatch(run: Job, words: list[str]) -> int | None:
+    from spectrax.config.compose import compose_command
+
+    flags = [word for word in words if word.startswith("-")]
+    overrides = [word for word in words if not word.startswith("-")]
+    if "--cfg" in flags and overrides and overrides[-1] in ("job", "all", "hydra"):
+        overrides.remove(words[words.index("--cfg") + 1])
+    unknown = [flag for flag in flags if flag not in ("-m", "--multirun", "--cfg", "--resolve")]
+    if unknown:
+        raise ConfigError(f"{unknown[0]} is not an option. See --help.")
+    if "--cfg" in flags:
+        return _print_config(overrides, "--resolve" in flags)
+    if "-m" in flags or "--multirun" in flags:
+        return _sweep(run, overrides)
+    return run(compose_command(overrides), overrides)
+
+
+def _print_config(overrides: list[str], resolve: bool) -> int:
+    from omegaconf import OmegaConf
+
+    from spectrax.config.compose import compose_command, compose_unchecked
+    from spectrax.config.overrides import take_packages, with_experiment
+
+    checked = compose_command(overrides)
+    shown = checked if resolve else compose_unchecked(take_packages(with_experiment(overrides))[1])
+    print(OmegaConf.to_yaml(shown), end="")
+    return 0
+
+
+def _sweep(run: Job, overrides: list[str]) -> int:
+    """Every combination, through Hydra's sweeper and launcher; past failures; the first non-zero code at the end."""
+    from hydra import main as hydra_main
+    from hydra.core.hydra_config import HydraConfig
+
+    from spectrax.config import find
+    from spectrax.config.compose import compose_command, register
+    from spectrax.config.overrides import split_sweeps, with_experiment
+
+    words = with_experiment(overrides)
+    if not any(word.startswith("hydra/") for word in words):
+        # Another sweeper has a grammar of its own; the usual one is checked whole before the first run starts.
+        for job in split_sweeps(words):
+            compose_command(job)
+    register()
+    codes: list[int] = []
+
+    def one(_: Any) -> None:
+        job = list(HydraConfig.get().overrides.task)
+        print(f"[{len(codes)}] {' '.join(job)}", flush=True)
+        code = guarded(lambda: run(compose_command(job), job))
+        if code:
+            print(f"[{len(codes)}] failed with exit code {code}: {' '.join(job)}", file=sys.stderr, flush=True)
+        codes.append(code)
+
+    sys.argv = [sys.argv[0], "--multirun", *words]
+    hydra_main(version_base="1.3", config_path=str(find.config_folder()), config_name="train")(one)()
+    return next((code for code in codes if code), 0)
+
+
+def _help(text: str, keys: Mapping[str, str] | None = None) -> int:
+    """Print what the command does and what can be chosen; reads only the first lines of yaml files."""
+    from spectrax.config import find
+
+    lines = [text.strip(), ""]
+    if keys is not None:
+        lines += ["Keys:", *_columns(keys), ""]
+    lines += ["Experiments (+experiment=NAME):"]
+    lines += _columns({name: find.first_comment(path) for name, path in sorted(find.experiments().items())})
+    lines += ["", "Groups (GROUP=OPTION):"]
+    lines += _columns({name: ", ".join(sorted(options)) for name, options in sorted(find.groups().items())})
+    lines += ["", *_COMMON]
+    print("\n".join(lines))
+    return 0
+
+
+_COMMON = (
+    "Keys of every experiment: seed, run_dir, data_dir, trainer.steps, trainer.epochs, trainer.batch_size, mesh.data.",
+    "Any key of the config can be set: a.b=value. --cfg job prints the config; -m sweeps (seed=0,1,2).",
+    "Your own: ./experiments and the folders of SPECTRAX_CONFIG_PATH; allow_packages=[NAME] for your own classes.",
+    "Exit codes: 0 done, 1 the run directory cannot be used, 2 config wrong, 3 data missing, 4 loss not finite,",
+    "            5 checkpoint does not fit, 75 stopped after saving (run again to continue).",
+)
+
+
+def _columns(rows: Mapping[str, str]) -> list[str]:
+    width = max((len(name) for name in rows), default=0)
+    return [f"  {name:<{width}}  {meaning}" for name, meaning in rows.items()]

@@ -1,0 +1,74 @@
+"""ImageNet-1K (ILSVRC 2012), read from a prepared TFDS directory."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spectrax.core.errors import ConfigError, DataMissing
+from spectrax.core.protocols import DatasetSpec, FieldSpec
+from spectrax.data.prepared import StoredSplit
+from spectrax.data.transforms import Transform, apply
+
+
+class Imagenet2012:
+    """1,281,167 training and 50,000 validation photographs in 1,000 classes.
+
+    Examples have "image" float32 (image_size, image_size, 3) and "label" int32 ().
+
+    Args:
+        data_dir: holds the TFDS data set `imagenet2012/5.*.*` in array_record format.
+        image_size: side of the images that the transforms end with.
+        channels, num_classes: 3 and 1,000, stated for the model.
+        train: transforms of the training split.
+        evaluate: transforms of the validation split.
+
+    Source: Russakovsky et al., "ImageNet large scale visual recognition challenge", IJCV 2015.
+    """
+
+    def __init__(
+        self,
+        *,
+        data_dir: str,
+        image_size: int,
+        channels: int,
+        num_classes: int,
+        train: Sequence[Transform],
+        evaluate: Sequence[Transform],
+        class_names: Sequence[str] | None = None,
+    ):
+        if (channels, num_classes) != (3, 1000):
+            raise ConfigError("dataset.channels and dataset.num_classes of imagenet2012 are 3 and 1000.")
+        self._root = Path(data_dir).expanduser() / "imagenet2012"
+        self._transforms = {"train": tuple(train), "validation": tuple(evaluate)}
+        self.spec = DatasetSpec(
+            fields={
+                "image": FieldSpec((image_size, image_size, 3), "float32", "normalised intensities"),
+                "label": FieldSpec((), "int32", "class, 0 to 999, in the order of synset names"),
+            },
+            splits={"train": 1_281_167, "validation": 50_000},
+        )
+
+    def prepare(self, progress: bool = True) -> Path:
+        """The prepared directory. Raises `DataMissing` when it is not there: downloading it needs an account."""
+        found = sorted(self._root.glob("5.*.*/dataset_info.json"))
+        if not found:
+            raise DataMissing(
+                f"ImageNet is not prepared in {self._root}. It cannot be downloaded without an account: put a TFDS "
+                f"data set imagenet2012 in array_record format at {self._root}/5.1.0, or give another data_dir=PATH."
+            )
+        return found[-1].parent
+
+    def split(self, name: str) -> StoredSplit:
+        """Random access to stored examples by TFDS."""
+        return StoredSplit(self.prepare(), name)
+
+    def transform(self, split: str, example: Mapping[str, Any], rng: np.random.Generator | None) -> dict[str, Any]:
+        """A stored example as the model sees it."""
+        image = apply(self._transforms[split], np.asarray(example["image"]), rng)
+        return {"image": np.ascontiguousarray(image, np.float32), "label": np.int32(example["label"])}
+
+    def is_random(self, split: str) -> bool:
+        """Whether the transforms of the split draw random numbers."""
+        return any(transform.random for transform in self._transforms[split])

@@ -1,0 +1,132 @@
+"""Image classification data: a source of real images, prepared once, seen through transforms."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from spectrax.core.errors import ConfigError, DataMissing
+from spectrax.core.protocols import DataCard, DatasetSpec, FieldSpec
+from spectrax.data import prepared
+from spectrax.data.progress import counting
+from spectrax.data.transforms import Transform, apply
+
+
+class ImageSource(Protocol):
+    """Where images come from. Attributes are facts that need no data; `examples` reads them.
+
+    Attributes:
+        name: lower_snake_case, the name of the prepared directory.
+        version: changes whenever the stored examples change.
+        splits: examples by split.
+    """
+
+    name: str
+    version: str
+    splits: Mapping[str, int]
+    class_names: Sequence[str]
+
+    def examples(self) -> prepared.Examples:
+        """All images and labels by split. Raises `DataMissing` with what is wanted and where."""
+
+    def card(self, content_hash: str) -> DataCard:
+        """The data card."""
+
+
+class Images:
+    """A dataset of images and integer labels that fits in memory while it is prepared.
+
+    Examples have "image" float32 (image_size, image_size, channels) and "label" int32 ().
+
+    Args:
+        source: where the images come from.
+        data_dir: directory under which data are prepared.
+        image_size: side of the square images that the transforms end with.
+        channels: their channels.
+        num_classes: number of classes.
+        train: transforms of the training split.
+        evaluate: transforms of the other splits, none of them random.
+        class_names: names of the classes, for figures.
+
+    Raises:
+        ConfigError: when an evaluation transform is random.
+    """
+
+    def __init__(
+        self,
+        *,
+        source: ImageSource,
+        data_dir: str,
+        image_size: int,
+        channels: int,
+        num_classes: int,
+        train: Sequence[Transform],
+        evaluate: Sequence[Transform],
+        class_names: Sequence[str] | None = None,
+    ):
+        if any(transform.random for transform in evaluate):
+            raise ConfigError("dataset.evaluate holds a random transform, but evaluation must not depend on chance.")
+        self.source = source
+        self.directory = Path(data_dir).expanduser() / source.name / source.version
+        self._transforms = {"train": tuple(train), "validation": tuple(evaluate), "test": tuple(evaluate)}
+        self.spec = DatasetSpec(
+            fields={
+                "image": FieldSpec((image_size, image_size, channels), "float32", "normalised intensities"),
+                "label": FieldSpec((), "int32", f"class, 0 to {num_classes - 1}"),
+            },
+            splits=dict(source.splits),
+            class_names=tuple(class_names or ()),
+        )
+
+    def prepare(self, progress: bool = True) -> Path:
+        """Build the prepared directory if it is not there; returns it.
+
+        Raises:
+            DataMissing: naming the files or the command that are wanted.
+        """
+        return prepared.prepare(self.directory, lambda target: self._build(target, progress))
+
+    def split(self, name: str) -> prepared.StoredSplit:
+        """Random access to stored examples, "image" uint8 and "label", by TFDS."""
+        return prepared.StoredSplit(self._prepared() / "tfds", name)
+
+    def transform(self, split: str, example: Mapping[str, Any], rng: np.random.Generator | None) -> dict[str, Any]:
+        """A stored example as the model sees it."""
+        image = apply(self._transforms[split], np.asarray(example["image"]), rng)
+        expected = self.spec.fields["image"].shape
+        if image.shape != expected:
+            raise ConfigError(f"dataset.{split} transforms give images {image.shape}; the dataset says {expected}.")
+        return {"image": np.ascontiguousarray(image, np.float32), "label": np.int32(example["label"])}
+
+    def is_random(self, split: str) -> bool:
+        """Whether the transforms of the split draw random numbers."""
+        return any(transform.random for transform in self._transforms[split])
+
+    def stored(self, name: str) -> Iterator[dict[str, Any]]:
+        """All stored examples of a split in order, read without TFDS."""
+        directory = self._prepared()
+        images = np.load(directory / f"{name}_image.npy", mmap_mode="r", allow_pickle=False)
+        labels = np.load(directory / f"{name}_label.npy", mmap_mode="r", allow_pickle=False)
+        for image, label in zip(images, labels, strict=True):
+            yield {"image": image, "label": label}
+
+    def _prepared(self) -> Path:
+        if not self.directory.is_dir():
+            raise DataMissing(
+                f"{self.source.name} is not prepared in {self.directory}. "
+                f"Run: python -m spectrax.prepare dataset={self.source.name} data_dir={self.directory.parents[1]}"
+            )
+        return self.directory
+
+    def _build(self, target: Path, progress: bool) -> None:
+        examples = self.source.examples()
+        sizes = {name: len(labels) for name, (_, labels) in examples.items()}
+        published = dict(self.source.splits)
+        if sizes != published:
+            raise DataMissing(f"{self.source.name} has {sizes} examples where {published} are published.")
+        with counting(f"Preparing {self.source.name}", sum(sizes.values()), progress) as advance:
+            prepared.write_images(
+                target, self.source.name, self.source.version, len(self.source.class_names), examples, advance
+            )
+        prepared.write_card(target, self.source.card(prepared.content_hash(examples)))

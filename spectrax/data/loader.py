@@ -1,0 +1,184 @@
+"""From dataset to batches: streamed by Grain's workers, or resident on the devices.
+
+Both give the same sequence of examples for the same seed, see `order`.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from spectrax.core.errors import ConfigError
+from spectrax.core.protocols import Batch, Dataset
+from spectrax.data import order
+
+_WORKERS_PAY_FROM = 20_000  # evaluation examples from which starting worker processes pays
+
+
+class ResidentLoader:
+    """Keeps the transformed training split on the devices; a feed is the indices of a batch.
+
+    Needs neither Grain nor TFDS once the dataset is prepared.
+
+    Args:
+        dataset: its training transforms must not be random.
+        batch_size: global.
+        eval_batch_size: of evaluation batches.
+        seed: of the order.
+    """
+
+    def __init__(self, dataset: Dataset, *, batch_size: int, eval_batch_size: int, seed: int):
+        self.dataset, self.seed = dataset, seed
+        self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
+        self._arrays: dict[str, Batch] = {}
+
+    @property
+    def resident(self) -> Batch:
+        """The training split: one array per field, examples first. Raises `ConfigError` when it is random."""
+        if self.dataset.is_random("train"):
+            raise ConfigError("The resident loader transforms once, but dataset.train is random. Use loader=grain.")
+        return self._split("train")
+
+    def examples(self, split: str) -> int:
+        """Size of a split, 0 if there is none."""
+        return self.dataset.spec.splits.get(split, 0)
+
+    def feeds(self, start_step: int, process: tuple[int, int] = (0, 1)) -> Iterator[np.ndarray]:
+        """int32 (batch_size / process count,) for each step from `start_step` on, without end."""
+        size = self.examples("train")
+        first, count = _slice(self.batch_size, process)
+        step = start_step
+        while True:
+            yield order.examples_at(self.seed, size, step * self.batch_size + first, count)
+            step += 1
+
+    def fetch(self, resident: Any, feed: Any) -> Batch:
+        """The examples at the feed's indices; traced."""
+        import jax.numpy as jnp
+
+        return {name: jnp.take(array, feed, axis=0) for name, array in resident.items()}
+
+    def evaluation(self, split: str) -> Iterator[Batch]:
+        """Every example once, in order, the last batch padded."""
+        arrays, size = self._split(split), self.examples(split)
+        for start in range(0, size, self.eval_batch_size):
+            batch = {name: array[start : start + self.eval_batch_size] for name, array in arrays.items()}
+            yield _padded(batch, self.eval_batch_size)
+
+    def _split(self, name: str) -> Batch:
+        if name not in self._arrays:
+            seen = [self.dataset.transform(name, example, None) for example in self.dataset.stored(name)]
+            self._arrays[name] = {field: np.stack([example[field] for example in seen]) for field in seen[0]}
+        return self._arrays[name]
+
+
+class GrainLoader:
+    """Streams batches from stored examples; random transforms run in worker processes.
+
+    Args:
+        dataset: any.
+        batch_size: global.
+        eval_batch_size: of evaluation batches.
+        seed: of the order and of random transforms.
+        workers: processes that read and transform; 0 does it in threads of this process. The number changes speed
+            only, never the sequence of examples.
+        prefetch: batches read ahead by each worker.
+    """
+
+    resident: dict[str, Any] = {}  # noqa: RUF012 (nothing is resident; the mapping is never written)
+
+    def __init__(
+        self, dataset: Dataset, *, batch_size: int, eval_batch_size: int, seed: int, workers: int = 0, prefetch: int = 4
+    ):
+        if workers < 0 or prefetch < 1:
+            raise ConfigError(f"loader.workers={workers} must be at least 0 and loader.prefetch={prefetch} at least 1.")
+        self.dataset, self.seed = dataset, seed
+        self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
+        self.workers, self.prefetch = workers, prefetch
+
+    def examples(self, split: str) -> int:
+        """Size of a split, 0 if there is none."""
+        return self.dataset.spec.splits.get(split, 0)
+
+    def feeds(self, start_step: int, process: tuple[int, int] = (0, 1)) -> Iterator[Batch]:
+        """This process's part of each global batch from `start_step` on, without end."""
+        first, count = _slice(self.batch_size, process)
+        positions = _TrainPositions(self.dataset, self.seed, self.examples("train"), self.batch_size, first, count)
+        return self._stream(positions, start_step * count, count, self.workers)
+
+    def fetch(self, resident: Any, feed: Batch) -> Batch:
+        """The feed is the batch."""
+        return feed
+
+    def evaluation(self, split: str) -> Iterator[Batch]:
+        """Every example once, in order, the last batch padded."""
+        positions = _EvaluationPositions(self.dataset, split, self.examples(split))
+        workers = self.workers if len(positions) >= _WORKERS_PAY_FROM else 0
+        for batch in self._stream(positions, 0, self.eval_batch_size, workers):
+            yield _padded(batch, self.eval_batch_size)
+
+    def _stream(self, positions: Any, start: int, batch_size: int, workers: int) -> Iterator[Batch]:
+        import absl.flags
+        import grain
+
+        # Grain's worker processes read absl's flags, which nobody parses under Hydra.
+        absl.flags.FLAGS.mark_as_parsed()
+        threads = grain.ReadOptions(num_threads=1 if workers else 2, prefetch_buffer_size=2 * batch_size)
+        batches = grain.MapDataset.source(positions)[start:].batch(batch_size).to_iter_dataset(threads)
+        if workers:
+            options = grain.MultiprocessingOptions(num_workers=workers, per_worker_buffer_size=self.prefetch)
+            batches = batches.mp_prefetch(options)
+        iterator = iter(batches)
+        try:
+            yield from iterator
+        finally:
+            with contextlib.suppress(AttributeError):
+                iterator.close()
+
+
+class _TrainPositions:
+    """The endless training sequence of one process as a random-access source for Grain."""
+
+    def __init__(self, dataset: Dataset, seed: int, size: int, batch_size: int, first: int, count: int):
+        self.dataset, self.stored, self.seed, self.size = dataset, dataset.split("train"), seed, size
+        self.batch_size, self.first, self.count = batch_size, first, count
+
+    def __len__(self) -> int:
+        return 2**40
+
+    def __getitem__(self, local: int) -> dict[str, Any]:
+        step, i = divmod(local, self.count)
+        epoch, example = order.example_at(self.seed, self.size, step * self.batch_size + self.first + i)
+        rng = order.example_generator(self.seed, epoch, example)
+        return self.dataset.transform("train", self.stored[example], rng)
+
+
+class _EvaluationPositions:
+    """A split in order, as a random-access source for Grain."""
+
+    def __init__(self, dataset: Dataset, split: str, size: int):
+        self.dataset, self.stored, self.split, self.size = dataset, dataset.split(split), split, size
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return self.dataset.transform(self.split, self.stored[index], None)
+
+
+def _slice(batch_size: int, process: tuple[int, int]) -> tuple[int, int]:
+    """(first, count) of a process's part of the global batch."""
+    index, processes = process
+    if batch_size % processes:
+        raise ConfigError(f"trainer.batch_size={batch_size} does not divide over {processes} processes.")
+    count = batch_size // processes
+    return index * count, count
+
+
+def _padded(batch: Batch, size: int) -> Batch:
+    """The batch with zeros up to `size` examples and the mask that says which are real."""
+    count = len(next(iter(batch.values())))
+    padding = size - count
+    full = {name: np.pad(array, [(0, padding)] + [(0, 0)] * (array.ndim - 1)) for name, array in batch.items()}
+    return {**full, "mask": np.arange(size) < count}

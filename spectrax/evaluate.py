@@ -1,0 +1,165 @@
+"""`python -m spectrax.evaluate checkpoint=RUN [split=test] [dataset=NAME]`: the metrics of a checkpoint."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from spectrax.config.shell import plain_command
+from spectrax.core.errors import CheckpointError, ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from omegaconf import DictConfig
+
+    from spectrax.core.protocols import Experiment
+
+_KEYS = {
+    "checkpoint": "the run directory",
+    "split": "train, validation or test (default: test, or validation where there is no test split)",
+    "step": "best (default), last, or the number of a saved step",
+    "output": "file for the metrics as JSON (default: evaluation_<split>_<step>.json in the run directory)",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class LoadedRun:
+    """A run opened for use.
+
+    Attributes:
+        config: its resolved config.
+        model: the `flax.nnx` module holding the weights of `step` (the moving average where the run kept one).
+        step: which checkpoint this is.
+    """
+
+    config: "DictConfig"
+    experiment: "Experiment"
+    model: Any
+    step: int
+    _inference: Any
+    _weights: Any
+
+    @property
+    def dataset(self) -> Any:
+        """The run's dataset."""
+        return self.experiment.dataset
+
+    @property
+    def task(self) -> Any:
+        """The run's task."""
+        return self.experiment.task
+
+    def predict(self, inputs: Any) -> Any:
+        """Outputs of the task for model inputs (batch first) as NumPy arrays."""
+        return self._inference.predict(self._weights, inputs)
+
+    def evaluate(self, split: str = "test") -> dict[str, float]:
+        """Metrics over a whole split. Raises `ConfigError` when the dataset has no such split."""
+        loader = self.experiment.loader
+        if not loader.examples(split):
+            splits = [name for name in ("train", "validation", "test") if loader.examples(name)]
+            raise ConfigError(f"The dataset has no split {split!r}. Choose one of: {', '.join(splits)}.")
+        metrics, _ = self._inference.evaluate(self._weights, loader.evaluation(split))
+        return metrics
+
+
+def load_run(run: str, step: int | str = "best", overrides: list[str] | None = None) -> LoadedRun:
+    """Open a run directory.
+
+    Args:
+        step: "best" (the last step where nothing chose), "last", or the number of a saved step.
+        overrides: changes to the run's config, such as `["dataset=fashion_mnist"]`.
+
+    Raises:
+        CheckpointError: when there is no checkpoint, or it does not fit.
+        ConfigError: when the config with its overrides is wrong.
+    """
+    from spectrax.config.compose import recompose
+
+    path = Path(run)
+    if not (path / "config.yaml").exists():
+        raise CheckpointError(f"{path} is not a run directory: it holds no config.yaml. Give the directory of a run.")
+    return _open(path, recompose(path / "config.yaml", overrides or []), step)
+
+
+def _open(path: Path, config: "DictConfig", step: int | str) -> LoadedRun:
+    import jax
+
+    from spectrax.assembly import assemble
+    from spectrax.core import trees
+    from spectrax.parallel.mesh import replicated
+    from spectrax.training.checkpoints import Checkpoints
+    from spectrax.training.program import Inference
+    from spectrax.training.state import abstract_weights
+
+    experiment = assemble(config)
+    graph, weights = abstract_weights(experiment.make_model, replicated(experiment.mesh))
+    checkpoints = Checkpoints(path / "checkpoints", read_only=True)
+    try:
+        number = _step_number(checkpoints.steps(), path, step)
+        with jax.set_mesh(experiment.mesh):
+            weights, _ = checkpoints.restore_weights(number, weights)
+    finally:
+        checkpoints.close()
+    return LoadedRun(
+        config=config,
+        experiment=experiment,
+        model=trees.merge_module(graph, **weights),
+        step=number,
+        _inference=Inference(graph, experiment.task, experiment.mesh),
+        _weights=weights,
+    )
+
+
+def _step_number(steps: list[int], path: Path, wanted: int | str) -> int:
+    if not steps:
+        raise CheckpointError(f"{path} holds no finished checkpoint yet. Let it train until its first save.")
+    if wanted == "last":
+        return steps[-1]
+    if wanted == "best":
+        summary = path / "summary.json"
+        best = json.loads(summary.read_text())["best_step"] if summary.exists() else None
+        return best if best in steps else steps[-1]
+    if not str(wanted).isdigit() or int(wanted) not in steps:
+        raise CheckpointError(f"{path} has no checkpoint of step {wanted}. Choose best, last or one of {steps}.")
+    return int(wanted)
+
+
+def run(keys: "Mapping[str, str]", overrides: list[str]) -> int:
+    """Evaluate a run's checkpoint, print its metrics and write them as JSON."""
+    from spectrax.core.files import write_json
+    from spectrax.parallel import startup
+    from spectrax.training import run_directory
+
+    run_directory.log_to_console()
+    loaded = load_run(keys["checkpoint"], keys.get("step", "best"), overrides)
+    startup.start(Path(loaded.config.data_dir) / "compiled")
+    loaded.dataset.prepare()
+    splits = loaded.dataset.spec.splits
+    split = keys.get("split") or ("test" if "test" in splits else "validation")
+    metrics = loaded.evaluate(split)
+    record = {"checkpoint": keys["checkpoint"], "step": loaded.step, "split": split, "metrics": metrics}
+    default = Path(keys["checkpoint"]) / f"evaluation_{split}_{loaded.step}.json"
+    output = Path(keys.get("output") or default)
+    write_json(output, {**record, "overrides": overrides})
+    _print(record, output)
+    return 0
+
+
+def _print(record: "Mapping[str, Any]", output: Path) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"{record['split']} split, step {record['step']}", show_header=False, title_justify="left")
+    for name, value in record["metrics"].items():
+        table.add_row(name, f"{value:.6f}")
+    console = Console(soft_wrap=True)
+    console.print(table)
+    console.print(f"Written: {output}", highlight=False)
+
+
+main = plain_command(run, __doc__, _KEYS, required=["checkpoint"])
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,72 @@
+"""`python -m spectrax.train [+experiment=NAME] [key=value ...]`: train, or continue, or find everything done."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spectrax.config.shell import command
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+    from spectrax.core.protocols import Summary
+
+
+def run(config: "DictConfig", overrides: list[str]) -> int:
+    """One run, from its config to its summary; the exit code."""
+    from spectrax.assembly import assemble
+    from spectrax.config.build import build
+    from spectrax.parallel import devices, startup
+    from spectrax.saved_config import agree
+    from spectrax.training import run_directory
+
+    run_directory.log_to_console()
+    with run_directory.claim(Path(config.run_dir)) as run_dir:
+        agree(run_dir, config, overrides)
+        startup.start(Path(config.data_dir) / "compiled")
+        run_directory.logger.info("%s on %s.", config.experiment, devices.describe_devices())
+        warning = devices.idle_accelerator()
+        if warning:
+            run_directory.logger.warning(warning)
+        experiment = assemble(config)
+        trainer = build(config.trainer)
+        experiment.dataset.prepare()
+        run_directory.record_environment(run_dir, devices.describe_devices())
+        _print_summary(trainer.run(experiment))
+    return 0
+
+
+def _print_summary(summary: "Summary") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(soft_wrap=True)
+    if summary.already_finished:
+        console.print(f"This run was finished before at step {summary.step}; nothing was left to do.")
+    table = Table(title=summary.experiment, show_header=False, title_justify="left")
+    for name, value in _rows(summary):
+        table.add_row(name, value)
+    console.print(table)
+    for figure in sorted(Path(summary.run_dir, "figures").glob("*_predictions.png")):
+        console.print(f"Predictions: {figure}", highlight=False)
+
+
+def _rows(summary: "Summary") -> list[tuple[str, str]]:
+    kept = "best" if summary.best_step is not None else "final"
+    shown = {name: value for name, value in summary.metrics.items() if name.startswith(f"{kept}.")}
+    step = summary.best_step if kept == "best" else summary.step
+    minutes, seconds = divmod(round(summary.seconds + summary.compile_seconds), 60)
+    chosen = f" (chosen on {summary.selected_on})" if kept == "best" else ""
+    return [
+        *[(name.removeprefix(f"{kept}.").replace(".", " "), f"{value:.4f}") for name, value in shown.items()],
+        ("at step", f"{step} of {summary.step}{chosen}"),
+        ("parameters", f"{summary.parameters:,}"),
+        ("training", f"{summary.examples_per_second:,.0f} images/s on {summary.device}"),
+        ("time", f"{minutes}:{seconds:02d} with {summary.compile_seconds:.0f} s of compilation"),
+        ("run", summary.run_dir),
+    ]
+
+
+main = command(run, __doc__)
+
+if __name__ == "__main__":
+    raise SystemExit(main())

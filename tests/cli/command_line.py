@@ -1,0 +1,55 @@
+"""Commands as a user types them: real processes, from an empty directory, with a data directory shared by the tests."""
+
+import os
+import subprocess
+import sys
+
+# The default experiment, shrunk to seconds: one block per stage, few channels.
+SMALL = [
+    "model.dims=[16,16,32,32]",
+    "model.heads=[1,1,2,2]",
+    "model.ffn_ratios=[2,2,2,2]",
+    "model.depths=[1,1,1,1]",
+    "model.stem_width=8",
+    "trainer.steps_per_call=2",
+    "trainer.batch_size=32",
+    "schedule.warmup_steps=4",
+]
+
+
+def environment(data_dir):
+    return {
+        **os.environ,
+        "JAX_PLATFORMS": "cpu",
+        "SPECTRAX_DATA_DIR": str(data_dir),
+        "COLUMNS": "200",
+    }
+
+
+def start(arguments, cwd, data_dir, **options):
+    """The process of `python -m spectrax.<arguments>`, output captured together."""
+    return subprocess.Popen(
+        [sys.executable, "-m", *arguments],
+        cwd=cwd,
+        env=environment(data_dir),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        **options,
+    )
+
+
+def call(arguments, cwd, data_dir, timeout=300):
+    """Exit code and output of a command."""
+    process = start(arguments, cwd, data_dir)
+    try:
+        output, _ = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+    return process.returncode, output
+
+
+def train(*arguments, cwd, data_dir, small=True):
+    """`python -m spectrax.train` of the shrunk default experiment."""
+    return call(["spectrax.train", *(SMALL if small else []), *arguments], cwd, data_dir)

@@ -1,0 +1,179 @@
+"""What a run survives: kills at any moment, signals, a second process, full and unwritable disks."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import SMALL, call, start, train
+
+STEPS = 60
+RUN = [f"trainer.steps={STEPS}", "trainer.evaluate_every_steps=10", "trainer.log_every=5", "run_dir=run"]
+KILLS = int(os.environ.get("SPECTRAX_TEST_KILLS", "4"))
+
+
+def state_of(run_dir, step=STEPS):
+    import orbax.checkpoint as ocp
+
+    from spectrax.core.trees import leaf_paths
+
+    tree = ocp.StandardCheckpointer().restore((run_dir / "checkpoints" / f"step_{step}" / "state").absolute())
+    return {path: np.asarray(leaf) for path, leaf in leaf_paths(tree)}
+
+
+def assert_same_run(first, second):
+    assert (first / "metrics.csv").read_bytes() == (second / "metrics.csv").read_bytes()
+    a, b = state_of(first), state_of(second)
+    assert a.keys() == b.keys()
+    for path in a:
+        np.testing.assert_array_equal(a[path], b[path], err_msg=path)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory, data_dir):
+    cwd = tmp_path_factory.mktemp("undisturbed")
+    began = time.monotonic()
+    code, output = train(*RUN, cwd=cwd, data_dir=data_dir)
+    assert code == 0, output
+    return cwd / "run", time.monotonic() - began
+
+
+def wait_for(condition, process, seconds=240):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline, "nothing happened"
+        time.sleep(0.02)
+
+
+def logged_step(run_dir):
+    """The last whole step in metrics.csv."""
+    path = Path(run_dir, "metrics.csv")
+    lines = path.read_text().splitlines()[1:] if path.exists() else []
+    return int(lines[-1].split(",")[0]) if lines else 0
+
+
+def test_sigkill_at_random_moments_leaves_a_bit_identical_run(undisturbed, tmp_path, data_dir):
+    run_dir, _ = undisturbed
+    moments = random.Random(0)
+    for kill in range(KILLS):
+        process = start(["spectrax.train", *SMALL, *RUN], tmp_path, data_dir)
+        # A random step of those still to come, then a random moment after it: also in the middle of a save.
+        step = logged_step(tmp_path / "run")
+        target = min(step + 5 * moments.randint(0, 3), STEPS - 5)
+        wait_for(lambda target=target: logged_step(tmp_path / "run") >= target, process)
+        time.sleep(moments.random() * 0.4)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        assert process.returncode in (-signal.SIGKILL, 0), f"kill {kill}"
+    code, output = train(*RUN, cwd=tmp_path, data_dir=data_dir)
+    assert code == 0, output
+    assert_same_run(run_dir, tmp_path / "run")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_polite_signal_saves_exits_75_and_continues(undisturbed, tmp_path, data_dir, number):
+    process = start(["spectrax.train", *SMALL, *RUN], tmp_path, data_dir)
+    wait_for(lambda: logged_step(tmp_path / "run") >= 15, process)
+    process.send_signal(number)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 75, output
+    assert "Run the same command to continue" in output and "Traceback" not in output
+    code, output = train(*RUN, cwd=tmp_path, data_dir=data_dir)
+    assert code == 0 and "Continuing from step" in output
+    assert_same_run(undisturbed[0], tmp_path / "run")
+
+
+def test_a_second_process_on_the_same_run_refuses(tmp_path, data_dir):
+    first = start(["spectrax.train", *SMALL, *RUN, "trainer.steps=100000"], tmp_path, data_dir)
+    try:
+        wait_for(lambda: (tmp_path / "run" / "config.yaml").exists(), first)
+        code, output = train(*RUN, "trainer.steps=100000", cwd=tmp_path, data_dir=data_dir)
+        assert code == 1 and f"in use by process {first.pid}" in output and "Traceback" not in output
+        assert first.poll() is None
+    finally:
+        first.kill()
+        first.communicate()
+
+
+def test_a_finished_run_says_so_and_evaluates_to_the_same_bits(undisturbed, tmp_path, data_dir):
+    run_dir, _ = undisturbed
+    before = (run_dir / "metrics.csv").read_bytes()
+    code, output = train(*RUN, cwd=run_dir.parent, data_dir=data_dir)
+    assert code == 0 and "nothing was left to do" in output
+    assert (run_dir / "metrics.csv").read_bytes() == before
+    summary = json.loads((run_dir / "summary.json").read_text())
+    for step, kept in (("last", "final"), ("best", "best")):
+        output = tmp_path / f"{step}.json"
+        arguments = ["spectrax.evaluate", f"checkpoint={run_dir}", f"step={step}", f"output={output}"]
+        code, text = call(arguments, tmp_path, data_dir)
+        assert code == 0, text
+        metrics = json.loads(output.read_text())["metrics"]
+        assert metrics
+        for name, value in metrics.items():
+            assert value == summary["metrics"][f"{kept}.test.{name}"], (step, name)
+
+
+def test_another_config_in_the_same_run_directory_exits_5_with_a_diff(undisturbed, data_dir):
+    run_dir, _ = undisturbed
+    code, output = train(*RUN, "seed=7", cwd=run_dir.parent, data_dir=data_dir)
+    assert code == 5 and "seed: 0 -> 7" in output and "Traceback" not in output
+
+
+def test_more_steps_continue_a_finished_run(undisturbed, tmp_path, data_dir):
+    arguments = [argument for argument in RUN if not argument.startswith("trainer.steps=")]
+    code, output = train(*arguments, "trainer.steps=10", cwd=tmp_path, data_dir=data_dir)
+    assert code == 0, output
+    code, output = train(*arguments, "trainer.steps=20", cwd=tmp_path, data_dir=data_dir)
+    assert code == 0 and "Continuing from step 10 of 20" in output
+    assert logged_step(tmp_path / "run") == 20
+
+
+def test_divergence_exits_4_and_names_the_step(tmp_path, data_dir):
+    code, output = train(*RUN, "schedule.peak=1e30", cwd=tmp_path, data_dir=data_dir)
+    assert code == 4 and "at step" in output and "first bad leaf" in output and "Traceback" not in output
+
+
+def test_an_unwritable_run_directory_is_a_sentence(tmp_path, data_dir):
+    (tmp_path / "file").write_text("")
+    code, output = train(*RUN[:-1], "run_dir=file/run", cwd=tmp_path, data_dir=data_dir)
+    assert code == 1 and "cannot be written" in output and "run_dir=PATH" in output and "Traceback" not in output
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 4 MiB, where the machine allows making one."""
+    target = tmp_path / "disk"
+    target.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(target)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("mounting a small file system needs root")
+    yield target
+    subprocess.run(["umount", str(target)], check=True)
+
+
+def test_a_full_disk_is_a_sentence_and_earlier_checkpoints_stay(small_disk, tmp_path, data_dir):
+    where = [*RUN[:-1], f"run_dir={small_disk}/run"]
+    process = start(["spectrax.train", *SMALL, *where], tmp_path, data_dir)
+    wait_for(lambda: (small_disk / "run" / "checkpoints" / "step_10").exists(), process)
+    (small_disk / "filler").write_bytes(b"")
+    with open(small_disk / "filler", "ab") as filler:
+        try:
+            while True:
+                filler.write(bytes(4096))
+                filler.flush()
+        except OSError:
+            pass
+    output, _ = process.communicate(timeout=240)
+    assert process.returncode == 1, output
+    assert "intact" in output and "Traceback" not in output
+    kept = [path.name for path in (small_disk / "run" / "checkpoints").glob("step_*")]
+    assert kept
+    (small_disk / "filler").unlink()
+    code, output = train(*where, cwd=tmp_path, data_dir=data_dir)
+    assert code in (0, 1) and "Continuing from step" in output, output
