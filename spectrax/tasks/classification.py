@@ -26,12 +26,14 @@ class Classification:
         label_smoothing: share of the target spread evenly over all classes (Szegedy et al., CVPR 2016).
         mixup: alpha of the Beta(alpha, alpha) mixing weight, one draw per batch, each image mixed with its mirror in
             the batch's order (Zhang et al., ICLR 2018; order reversed as in timm); 0 for none.
+        shift: each training image is moved by up to this many pixels along both axes, edge pixels repeated.
     """
 
     num_classes: int
     class_names: Sequence[str] | None = None
     label_smoothing: float = 0.0
     mixup: float = 0.0
+    shift: int = 0
 
     def __post_init__(self) -> None:
         if not 0 <= self.label_smoothing < 1:
@@ -52,6 +54,8 @@ class Classification:
     ) -> tuple[jax.Array, tuple[Any, Mapping[str, jax.Array]]]:
         """Mean cross-entropy of the (smoothed, mixed) targets; accuracy is against the unmixed labels."""
         images, targets = batch["image"], self.targets(batch["label"])
+        if self.shift:
+            images = shifted(images, self.shift, randomness.stream(key, "shift"))
         if self.mixup:
             images, targets = mix(images, targets, self.mixup, randomness.stream(key, "mixup"))
         logits = model(images, train=True, key=randomness.stream(key, "model"))
@@ -109,6 +113,18 @@ class Classification:
 def cross_entropy(logits: jax.Array, targets: jax.Array) -> jax.Array:
     """`-sum(targets * log_softmax(logits))` per example, in float32 nats; shapes (batch, classes) -> (batch,)."""
     return -jnp.sum(targets * jax.nn.log_softmax(logits.astype(jnp.float32)), axis=-1)
+
+
+def shifted(images: jax.Array, pixels: int, key: jax.Array) -> jax.Array:
+    """Each image of the batch moved by its own whole number of pixels, at most `pixels`, along height and width."""
+    batch, height, width, channels = images.shape
+    padded = jnp.pad(images, ((0, 0), (pixels, pixels), (pixels, pixels), (0, 0)), mode="edge")
+    corners = jax.random.randint(key, (batch, 2), 0, 2 * pixels + 1)
+
+    def window(image: jax.Array, corner: jax.Array) -> jax.Array:
+        return jax.lax.dynamic_slice(image, (corner[0], corner[1], 0), (height, width, channels))
+
+    return jax.vmap(window)(padded, corners)
 
 
 def mix(images: jax.Array, targets: jax.Array, alpha: float, key: jax.Array) -> tuple[jax.Array, jax.Array]:
