@@ -48,21 +48,43 @@ def _forward(x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, tuple[jax.Arra
 
 def _backward(saved: tuple[jax.Array, jax.Array], gradient: jax.Array) -> tuple[jax.Array, jax.Array]:
     x, kernel = saved
-    height, width = x.shape[1:3]
     input_gradient = _shifted_sum(_padded(gradient), kernel[::-1, ::-1])
-    padded = _padded(x)
-
-    def add_row(row: jax.Array, total: jax.Array) -> jax.Array:
-        above = jax.lax.dynamic_slice_in_dim(padded, row, 3, axis=1).astype(jnp.float32)
-        here = jax.lax.dynamic_slice_in_dim(gradient, row, 1, axis=1).astype(jnp.float32)
-        taps = [[jnp.sum(above[:, i : i + 1, j : j + width] * here, (0, 1, 2)) for j in range(3)] for i in range(3)]
-        return total + jnp.stack([jnp.stack(line) for line in taps])
-
-    kernel_gradient = jax.lax.fori_loop(0, height, add_row, jnp.zeros(kernel.shape, jnp.float32))
-    return input_gradient, kernel_gradient.astype(kernel.dtype)
+    taps = jax.lax.platform_dependent(_padded(x), gradient, cpu=_tap_sums_by_position, default=_tap_sums_by_row)
+    return input_gradient, taps.astype(kernel.dtype)
 
 
 depthwise_conv_3x3.defvjp(_forward, _backward)
+
+
+def _tap_sums_by_row(padded: jax.Array, gradient: jax.Array) -> jax.Array:
+    """The kernel's gradient (3, 3, channels): each row is summed at once, so little is written."""
+
+    def add_row(row: jax.Array, total: jax.Array) -> jax.Array:
+        products = [jnp.sum(product, (0, 1, 2)) for product in _row_products(padded, gradient, row)]
+        return total + jnp.stack(products).reshape(total.shape)
+
+    zeros = jnp.zeros((3, 3, gradient.shape[-1]), jnp.float32)
+    return jax.lax.fori_loop(0, gradient.shape[1], add_row, zeros)
+
+
+def _tap_sums_by_position(padded: jax.Array, gradient: jax.Array) -> jax.Array:
+    """The same, with a running sum per example and column: purely elementwise in the loop, as CPUs like it."""
+
+    def add_row(row: jax.Array, totals: list[jax.Array]) -> list[jax.Array]:
+        return [a + b for a, b in zip(totals, _row_products(padded, gradient, row), strict=True)]
+
+    batch, height, width, channels = gradient.shape
+    zeros = [jnp.zeros((batch, 1, width, channels), jnp.float32)] * 9
+    totals = jax.lax.fori_loop(0, height, add_row, zeros)
+    return jnp.stack([jnp.sum(total, (0, 1, 2)) for total in totals]).reshape(3, 3, channels)
+
+
+def _row_products(padded: jax.Array, gradient: jax.Array, row: jax.Array) -> list[jax.Array]:
+    """One row of the gradient times the nine shifted rows of the map, (batch, 1, width, channels) float32."""
+    around = jax.lax.dynamic_slice_in_dim(padded, row, 3, axis=1).astype(jnp.float32)
+    here = jax.lax.dynamic_slice_in_dim(gradient, row, 1, axis=1).astype(jnp.float32)
+    width = here.shape[2]
+    return [around[:, i : i + 1, j : j + width] * here for i in range(3) for j in range(3)]
 
 
 def _padded(x: jax.Array) -> jax.Array:
