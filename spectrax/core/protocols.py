@@ -86,6 +86,9 @@ class Loader(Protocol):
     def feeds(self, start_step: int, process: tuple[int, int] = (0, 1)) -> Iterator[Any]:
         """Host feeds for steps `start_step`, `start_step + 1`, ... without end; `process` is (index, count)."""
 
+    def example_feed(self, process: tuple[int, int] = (0, 1)) -> Any:
+        """A feed of zeros: its shapes and dtypes, known without reading data."""
+
     def fetch(self, resident: Any, feed: Any) -> Batch:
         """The batch of a feed; traced inside the jitted step."""
 

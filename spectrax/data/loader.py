@@ -53,6 +53,10 @@ class ResidentLoader:
             yield order.examples_at(self.seed, size, step * self.batch_size + first, count)
             step += 1
 
+    def example_feed(self, process: tuple[int, int] = (0, 1)) -> np.ndarray:
+        """Zeros of a feed's shape."""
+        return np.zeros(_slice(self.batch_size, process)[1], np.int32)
+
     def fetch(self, resident: Any, feed: Any) -> Batch:
         """The examples at the feed's indices; traced."""
         import jax.numpy as jnp
@@ -106,6 +110,11 @@ class GrainLoader:
         first, count = _slice(self.batch_size, process)
         positions = _TrainPositions(self.dataset, self.seed, self.examples("train"), self.batch_size, first, count)
         return self._stream(positions, start_step * count, count, self.workers)
+
+    def example_feed(self, process: tuple[int, int] = (0, 1)) -> Batch:
+        """Zeros of a feed's shapes."""
+        count = _slice(self.batch_size, process)[1]
+        return {name: np.zeros((count, *field.shape), field.dtype) for name, field in self.dataset.spec.fields.items()}
 
     def fetch(self, resident: Any, feed: Batch) -> Batch:
         """The feed is the batch."""

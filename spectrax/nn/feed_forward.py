@@ -7,6 +7,11 @@ from spectrax.nn import initializers
 from spectrax.nn.depthwise import DepthwiseConv3x3
 
 
+def gelu(x: jax.Array) -> jax.Array:
+    """The exact GELU, `x (1 + erf(x / sqrt 2)) / 2`, as PyTorch computes it; cheaper than JAX's form by `erfc`."""
+    return 0.5 * x * (1.0 + jax.lax.erf(x * 0.5**0.5))
+
+
 class FeedForward(nnx.Module):
     """Linear -> GELU (exact) -> linear.
 
@@ -22,7 +27,7 @@ class FeedForward(nnx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """(..., channels) -> the same shape."""
-        return self.contract(jax.nn.gelu(self.expand(x), approximate=False))
+        return self.contract(gelu(self.expand(x)))
 
 
 class ConvolutionalFeedForward(nnx.Module):
@@ -53,7 +58,7 @@ class ConvolutionalFeedForward(nnx.Module):
         return jax.lax.map(jax.checkpoint(self._whole), groups).reshape(x.shape)
 
     def _whole(self, x: jax.Array) -> jax.Array:
-        return self.contract(jax.nn.gelu(self.depthwise(self.expand(x)), approximate=False))
+        return self.contract(gelu(self.depthwise(self.expand(x))))
 
 
 def _images_at_once(batch: int, image_bytes: int) -> int:

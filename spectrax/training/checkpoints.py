@@ -19,6 +19,8 @@ from spectrax.training.fingerprint import fingerprints
 from spectrax.training.state import TrainState
 
 logger = logging.getLogger("spectrax")
+# Orbax tells absl's log what is meant to be so (a read-only directory is read only).
+logging.getLogger("absl").setLevel(logging.ERROR)
 
 
 class Checkpoints:

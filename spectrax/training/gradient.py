@@ -6,10 +6,9 @@ import logging
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import jax
-import numpy as np
 import optax
 
 from spectrax.core.errors import ConfigError
@@ -160,7 +159,6 @@ class Gradient:
             experiment.loader,
             experiment.mesh,
             self.steps_per_call,
-            _first_feed(experiment.loader),
         )
         memory = program.memory_bytes()
         logger.info(
@@ -195,11 +193,3 @@ def _finished(run_dir: Path, checkpoints: Checkpoints, total: int) -> Summary | 
     summary = Summary(**json.loads(path.read_text()))
     return dataclasses.replace(summary, already_finished=True) if summary.step == total else None
 
-
-def _first_feed(loader: Loader) -> Any:
-    """One host feed, for its shapes."""
-    feeds = loader.feeds(0)
-    try:
-        return jax.tree.map(np.asarray, next(feeds))
-    finally:
-        feeds.close()

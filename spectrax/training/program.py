@@ -57,7 +57,6 @@ class Program(Inference):
 
     Args:
         calls: the most steps in one call of `train`.
-        example_feed: one host feed of the loader, for its shapes.
     """
 
     def __init__(
@@ -67,7 +66,6 @@ class Program(Inference):
         loader: Loader,
         mesh: jax.sharding.Mesh,
         calls: int,
-        example_feed: Any,
     ):
         super().__init__(rule.graph, rule.task, mesh)
         whole = replicated(mesh)
@@ -81,7 +79,7 @@ class Program(Inference):
         self.abstract_state = jax.tree.map(
             lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=whole), jax.eval_shape(create)
         )
-        shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(np.shape(leaf), leaf.dtype), example_feed)
+        shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), loader.example_feed())
         batch = jax.eval_shape(loader.fetch, loader.resident, shapes)
         self.leaf_names = finite.leaf_names(batch, self.abstract_state.parameters)
         self.parameters = trees.parameter_count(self.abstract_state.parameters)
