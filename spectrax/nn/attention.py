@@ -40,8 +40,8 @@ class Attention(nnx.Module):
         batch, n, channels = asking.shape
         width = channels // self.heads
         query = self.query(asking).reshape(batch, n, self.heads, width)
-        pair = self.key_value(asked).reshape(batch, asked.shape[1], 2, self.heads, width)
-        key, value = pair[:, :, 0], pair[:, :, 1]
+        pair = jnp.split(self.key_value(asked), 2, axis=-1)
+        key, value = (part.reshape(batch, asked.shape[1], self.heads, width) for part in pair)
         scores = jnp.einsum("bnhd,bmhd->bhnm", query, key).astype(jnp.float32) * width**-0.5
         weights = jnp.exp(scores - jax.lax.stop_gradient(jnp.max(scores, axis=-1, keepdims=True)))
         total = jnp.sum(weights, axis=-1)

@@ -33,16 +33,16 @@ class ChannelMixing(nnx.Module):
 
     def __call__(self, bands: ComplexBands) -> ComplexBands:
         """Parts (batch, height, width, 6, channels) -> the same."""
-        blocks, width = self.first_bias.shape[:2]
+        blocks = self.first_bias.shape[0]
         mixed = []
         # One product per group: faster than a batched product, whose batch axis would have to be brought to the front.
-        for block in range(blocks):
-            part = slice(block * width, (block + 1) * width)
-            x = jnp.concatenate([bands.real[..., part], bands.imaginary[..., part]], axis=-1)
+        groups = zip(*[jnp.split(part, blocks, axis=-1) for part in bands], strict=True)
+        for block, group in enumerate(groups):
+            x = jnp.concatenate(group, axis=-1)
             x = jax.nn.relu(_product(x, self.first[block]) + _joined(self.first_bias[block]))
-            mixed.append(_product(x, self.second[block]) + _joined(self.second_bias[block]))
-        real = jnp.concatenate([x[..., :width] for x in mixed], axis=-1)
-        return ComplexBands(real, jnp.concatenate([x[..., width:] for x in mixed], axis=-1))
+            x = _product(x, self.second[block]) + _joined(self.second_bias[block])
+            mixed.append(jnp.split(x, 2, axis=-1))
+        return ComplexBands(*[jnp.concatenate(parts, axis=-1) for parts in zip(*mixed, strict=True)])
 
 
 class RowMixing(nnx.Module):
@@ -62,11 +62,10 @@ class RowMixing(nnx.Module):
 
     def __call__(self, bands: ComplexBands) -> ComplexBands:
         """Parts (batch, rows, columns, 6, channels) -> the same."""
-        columns = self.first.shape[1]
         x = jnp.concatenate(bands, axis=2)
         x = jax.nn.relu(_along_rows(x, self.first[...], self.first_bias[...]))
         x = _along_rows(x, self.second[...], self.second_bias[...])
-        return ComplexBands(x[:, :, :columns], x[:, :, columns:])
+        return ComplexBands(*jnp.split(x, 2, axis=2))
 
 
 def _parameter(rngs: nnx.Rngs, shape: tuple[int, ...]) -> nnx.Param:

@@ -74,9 +74,9 @@ class ScatterChannelToken(nnx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """(batch, height, width, channels) -> the same shape."""
-        half = x.shape[-1] // 2
-        convolved = self.convolution(x[..., :half])
-        low, (bands,) = dual_tree_2d(x[..., half:])
+        first, second = jnp.split(x, 2, axis=-1)
+        convolved = self.convolution(first)
+        low, (bands,) = dual_tree_2d(second)
         bands = self.row_mixing(self.channel_mixing(bands))
         waved = inverse_dual_tree_2d(low * self.gate[...], [bands], size=x.shape[1:3]).astype(self.dtype)
         return jnp.stack([convolved, waved], axis=-1).reshape(x.shape)

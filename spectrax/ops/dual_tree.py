@@ -1,13 +1,12 @@
-"""The 2-D dual-tree complex wavelet transform and its inverse, as matrix products.
+"""The 2-D dual-tree complex wavelet transform and its inverse, separable: one axis after the other.
 
 Six oriented complex bands per level and a real low-pass map; approximately shift invariant, perfectly reconstructing,
 4:1 redundant. Source: N. Kingsbury, "Complex wavelets for shift invariant analysis and filtering of signals", ACHA 10
 (2001); conventions (order of orientations, sizes, boundary) are those of `dtcwt` and `pytorch_wavelets`.
 
-Both axes are transformed by small dense matrices whose rows are the shifted filters with the symmetric boundary folded
-in: two matrix products, no padding, no gathers, gradients that are two matrix products again. The batch axis leads and
-is never merged with another, so a batch-sharded map is transformed where it lies. The transform always computes in
-float32 (float64 stays float64), whatever the precision of the model around it.
+An axis is transformed by matrix products, in a form that `dual_tree_axis` chooses by its size and the backend;
+gradients are matrix products again. The transform always computes in float32 (float64 stays float64), whatever the
+precision of the model around it.
 """
 
 from collections.abc import Sequence
@@ -15,12 +14,11 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from spectrax.ops.dual_tree_matrices import analysis_matrix, synthesis_matrix
+from spectrax.ops.dual_tree_axis import Form, analyse_axis, interleaved, synthesise_axis
 
 ORIENTATIONS = (15, 45, 75, 105, 135, 165)  # degrees, the order of the band axis
-_HALF_ROOT = float(np.sqrt(0.5))
+_HALF_ROOT = 0.5**0.5
 
 
 class ComplexBands(NamedTuple):
@@ -31,7 +29,12 @@ class ComplexBands(NamedTuple):
 
 
 def dual_tree_2d(
-    x: jax.Array, levels: int = 1, *, biort: str = "near_sym_b", qshift: str = "qshift_b"
+    x: jax.Array,
+    levels: int = 1,
+    *,
+    biort: str = "near_sym_b",
+    qshift: str = "qshift_b",
+    form: Form | None = None,
 ) -> tuple[jax.Array, tuple[ComplexBands, ...]]:
     """The forward transform.
 
@@ -40,6 +43,7 @@ def dual_tree_2d(
         levels: at least 1.
         biort: family of level 1, one of `BIORT_FAMILIES`.
         qshift: family of later levels, one of `QSHIFT_FAMILIES`.
+        form: how an axis is transformed; None chooses by size and backend. All give the same numbers.
 
     Returns:
         The low-pass map (batch, h, w, channels), twice as large per side as the last bands (for one level: the size of
@@ -52,7 +56,7 @@ def dual_tree_2d(
         if not first:
             low = _pad_to_multiple_of_four(low)
         family = biort if first else qshift
-        low, band = _analyse(low, family, first)
+        low, band = _analyse(low, family, first, form)
         bands.append(band)
     return low, tuple(bands)
 
@@ -64,6 +68,7 @@ def inverse_dual_tree_2d(
     biort: str = "near_sym_b",
     qshift: str = "qshift_b",
     size: tuple[int, int] | None = None,
+    form: Form | None = None,
 ) -> jax.Array:
     """The inverse of `dual_tree_2d`.
 
@@ -71,6 +76,7 @@ def inverse_dual_tree_2d(
         low: the low-pass map, or None for zeros.
         bands: the bands of each level, finest first; None for zeros (at least one of all must be given).
         size: (height, width) to crop to, for maps whose sides were odd.
+        form: as in `dual_tree_2d`.
 
     Returns:
         (batch, height, width, channels).
@@ -81,19 +87,15 @@ def inverse_dual_tree_2d(
         if band is not None:
             low = _crop_to(low, 2 * band.real.shape[1], 2 * band.real.shape[2])
         first = level == 0
-        low = _synthesise(low, band, biort if first else qshift, first)
+        low = _synthesise(low, band, biort if first else qshift, first, form)
     return low if size is None else low[:, : size[0], : size[1]]
 
 
-def _analyse(x: jax.Array, family: str, first: bool) -> tuple[jax.Array, ComplexBands]:
-    height, width = x.shape[1:3]
-    rows = jnp.asarray(analysis_matrix(height, family, first), x.dtype)
-    columns = jnp.asarray(analysis_matrix(width, family, first), x.dtype)
-    y = jnp.einsum("bhwc,jw->bhjc", x, columns, precision=jax.lax.Precision.HIGHEST)
-    y = jnp.einsum("ih,bhjc->bijc", rows, y, precision=jax.lax.Precision.HIGHEST)
-    h, w = y.shape[1] // 4, y.shape[2] // 4
-    # Sixteen blocks: (row filter and parity) by (column filter and parity).
-    block = [[y[:, i * h : (i + 1) * h, j * w : (j + 1) * w] for j in range(4)] for i in range(4)]
+def _analyse(x: jax.Array, family: str, first: bool, form: Form | None) -> tuple[jax.Array, ComplexBands]:
+    y = analyse_axis(analyse_axis(x, 2, family, first, form), 1, family, first, form)
+    # Sixteen blocks: (row filter and parity) by (column filter and parity). Splits, here and below, not slices: the
+    # transpose of a split is one concatenation, that of many slices a sum of padded maps.
+    block = [jnp.split(rows, 4, axis=2) for rows in jnp.split(y, 4, axis=1)]
     low = _interleave(block[0][0], block[0][1], block[1][0], block[1][1])
     band15, band165 = _quads_to_complex(block[2][0], block[2][1], block[3][0], block[3][1])
     band75, band105 = _quads_to_complex(block[0][2], block[0][3], block[1][2], block[1][3])
@@ -102,15 +104,15 @@ def _analyse(x: jax.Array, family: str, first: bool) -> tuple[jax.Array, Complex
     return low, ComplexBands(*[jnp.stack(part, axis=3) for part in parts])
 
 
-def _synthesise(low: jax.Array, bands: ComplexBands | None, family: str, first: bool) -> jax.Array:
-    h, w = low.shape[1] // 2, low.shape[2] // 2
-    scale = 2 if first else 4
+def _synthesise(
+    low: jax.Array, bands: ComplexBands | None, family: str, first: bool, form: Form | None
+) -> jax.Array:
     ll = _deinterleave(low)
     if bands is None:
         zero = jnp.zeros_like(ll[0])
         lh = hl = hh = (zero, zero, zero, zero)
     else:
-        one = [(bands.real[:, :, :, o], bands.imaginary[:, :, :, o]) for o in range(6)]
+        one = list(zip(*[_unstacked(part, 3) for part in bands], strict=True))
         lh, hl, hh = (_complex_to_quads(one[o], one[5 - o]) for o in (0, 2, 1))
     y = jnp.concatenate(
         [
@@ -121,10 +123,7 @@ def _synthesise(low: jax.Array, bands: ComplexBands | None, family: str, first: 
         ],
         axis=1,
     )
-    rows = jnp.asarray(synthesis_matrix(scale * h, family, first), y.dtype)
-    columns = jnp.asarray(synthesis_matrix(scale * w, family, first), y.dtype)
-    x = jnp.einsum("ih,bhjc->bijc", rows, y, precision=jax.lax.Precision.HIGHEST)
-    return jnp.einsum("bijc,wj->biwc", x, columns, precision=jax.lax.Precision.HIGHEST)
+    return synthesise_axis(synthesise_axis(y, 1, family, first, form), 2, family, first, form)
 
 
 def _quads_to_complex(
@@ -146,13 +145,19 @@ def _complex_to_quads(
 
 def _interleave(a: jax.Array, b: jax.Array, c: jax.Array, d: jax.Array) -> jax.Array:
     """Four parities (batch, h, w, channels), from even-even to odd-odd, to one map (batch, 2h, 2w, channels)."""
-    batch, h, w, channels = a.shape
-    rows = jnp.stack([jnp.stack([a, b], axis=3), jnp.stack([c, d], axis=3)], axis=2)
-    return rows.reshape(batch, 2 * h, 2 * w, channels)
+    return interleaved(interleaved(a, b, 2), interleaved(c, d, 2), 1)
 
 
 def _deinterleave(x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
-    return x[:, 0::2, 0::2], x[:, 0::2, 1::2], x[:, 1::2, 0::2], x[:, 1::2, 1::2]
+    """The inverse of `_interleave`."""
+    batch, height, width, channels = x.shape
+    even, odd = _unstacked(x.reshape(batch, height // 2, 2, width // 2, 2, channels), 2)
+    return (*_unstacked(even, 3), *_unstacked(odd, 3))
+
+
+def _unstacked(x: jax.Array, axis: int) -> list[jax.Array]:
+    """The inverse of `jnp.stack`."""
+    return [jnp.squeeze(part, axis) for part in jnp.split(x, x.shape[axis], axis)]
 
 
 def _pad_to_even(x: jax.Array) -> jax.Array:

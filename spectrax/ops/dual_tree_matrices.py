@@ -6,6 +6,7 @@ Computed once per size in float64 and kept.
 """
 
 import functools
+from typing import NamedTuple
 
 import numpy as np
 
@@ -43,6 +44,84 @@ def synthesis_matrix(size: int, family: str, level_one: bool) -> np.ndarray:
         low = _interpolate(filters.g0b, filters.g0a, size // 2, swap=False)
         high = _interpolate(filters.g1b, filters.g1a, size // 2, swap=True)
     return _read_only(np.concatenate([low[:, 0::2], low[:, 1::2], high[:, 0::2], high[:, 1::2]], axis=1))
+
+
+class Tiles(NamedTuple):
+    """A banded operator as one small matrix that serves every tile of a long axis.
+
+    Tile k of the outputs is `matrix @ window k`, where window k begins at `start + k * stride` of every input signal
+    and takes `length` samples of it (signals extended symmetrically), all signals one after another.
+
+    Attributes:
+        matrix: (output signals * outputs per tile, input signals * length), float64.
+        start: of the first window; negative.
+        stride: input samples per tile.
+        length: of a window.
+    """
+
+    matrix: np.ndarray
+    start: int
+    stride: int
+    length: int
+
+
+@functools.cache
+def flip_split_analysis(size: int, family: str) -> tuple[np.ndarray, np.ndarray]:
+    """Level-1 analysis of the even and the odd part of an axis under reversal, two (size, size / 2) matrices.
+
+    All level-1 filters are symmetric, so analysis commutes with reversal: with `x = [t, b]` and J reversal, `even =
+    plus (t + J b)` and `odd = minus (t - J b)` give the outputs at even positions, `even + odd`, and those at odd
+    positions in reverse, `even - odd`. Rows are [low, high].
+    """
+    half = size // 2
+    low_even, _, high_even, _ = np.split(analysis_matrix(size, family, True), 4)
+    matrix = np.concatenate([low_even, high_even])
+    near, far = matrix[:, :half], matrix[:, half:][:, ::-1]
+    return _read_only((near + far) / 2), _read_only((near - far) / 2)
+
+
+@functools.cache
+def flip_split_synthesis(size: int, family: str) -> tuple[np.ndarray, np.ndarray]:
+    """Level-1 synthesis in the same way, two (size / 2, size) matrices.
+
+    With bands at even positions e and, in reverse, at odd positions o: `t = (p + m) / 2`, `J b = (p - m) / 2` for `p =
+    plus (e + o)`, `m = minus (e - o)`; the halves are in the matrices. Columns are [low, high].
+    """
+    half = size // 2
+    matrix = synthesis_matrix(size, family, True)
+    even = np.concatenate([matrix[:, :half], matrix[:, 2 * half : 3 * half]], axis=1)
+    near, far = even[:half], even[half:][::-1]
+    return _read_only((near + far) / 2), _read_only((near - far) / 2)
+
+
+@functools.cache
+def analysis_tiles(family: str, level_one: bool, outputs: int) -> Tiles:
+    """Analysis in tiles of `outputs` (even) samples of each of the four output signals [low, high] x [even, odd]."""
+    factor = 2 if level_one else 4  # input samples for one sample of each output signal
+    size = 4 * factor * outputs
+    whole = analysis_matrix(size, family, level_one)
+    return _interior_tile(np.split(whole, 4), 1, outputs, factor * outputs)
+
+
+@functools.cache
+def synthesis_tiles(family: str, level_one: bool, inputs: int) -> Tiles:
+    """Synthesis in tiles that take `inputs` new samples of each of the two input signals [low, high]."""
+    factor = 1 if level_one else 2  # output samples for one sample of each input signal
+    size = 4 * factor * inputs
+    low_even, low_odd, high_even, high_odd = np.split(synthesis_matrix(size, family, level_one), 4, axis=1)
+    low = np.stack([low_even, low_odd], axis=2).reshape(size, -1)
+    high = np.stack([high_even, high_odd], axis=2).reshape(size, -1)
+    return _interior_tile([np.concatenate([low, high], axis=1)], 2, factor * inputs, inputs)
+
+
+def _interior_tile(outputs: list[np.ndarray], signals: int, rows: int, stride: int) -> Tiles:
+    """The tile of `rows` rows away from the borders, of operators (.., signals * columns), with its window."""
+    tile = np.concatenate([matrix[rows : 2 * rows] for matrix in outputs])
+    parts = np.split(tile, signals, axis=1)
+    used = np.flatnonzero(np.any([part.any(0) for part in parts], axis=0))
+    first, last = used[0], used[-1] + 1
+    window = np.concatenate([part[:, first:last] for part in parts], axis=1)
+    return Tiles(_read_only(window), int(first) - stride, stride, int(last - first))
 
 
 def reflect(position: np.ndarray, size: int) -> np.ndarray:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers as policies
 
@@ -19,8 +20,10 @@ from spectrax.training.fingerprint import fingerprints
 from spectrax.training.state import TrainState
 
 logger = logging.getLogger("spectrax")
-# Orbax tells absl's log what is meant to be so (a read-only directory is read only).
-logging.getLogger("absl").setLevel(logging.ERROR)
+# Orbax logs what is meant to be so (a read-only directory is read only) and, of a failed write, a traceback per array;
+# `_writing` says it once.
+for _name in ("absl", "asyncio"):
+    logging.getLogger(_name).setLevel(logging.CRITICAL)
 
 
 class Checkpoints:
@@ -73,6 +76,8 @@ class Checkpoints:
             "fingerprints": {"state": fingerprints(tree), "weights": fingerprints(weights)},
         }
         with _writing(self.directory):
+            self._manager.wait_until_finished()
+            _check_room(self.directory, sum(leaf.nbytes for leaf in jax.tree.leaves((tree, weights))))
             self._manager.save(
                 step,
                 args=ocp.args.Composite(
@@ -185,10 +190,18 @@ class _writing:
 
     def __exit__(self, kind: type | None, error: BaseException | None, _: Any) -> None:
         if isinstance(error, Exception) and not isinstance(error, CheckpointError | RunDirectoryError):
+            reason = "the disk is full" if "No space left" in str(error) else _first_line(error)
             raise RunDirectoryError(
-                f"A checkpoint could not be written to {self.directory} ({_first_line(error)}). Earlier checkpoints "
+                f"A checkpoint could not be written to {self.directory} ({reason}). Earlier checkpoints "
                 "are intact: make room or mend the permissions, then run the same command to continue."
             ) from error
+
+
+def _check_room(directory: Path, needed: int) -> None:
+    """Raise before a save that cannot fit: a full disk found half way leaves Orbax's threads in disorder."""
+    free = shutil.disk_usage(directory).free
+    if free < needed:
+        raise OSError(f"No space left: it takes {needed / 2**20:,.1f} MiB and {free / 2**20:,.1f} MiB are free")
 
 
 def _as_tree(state: TrainState) -> dict[str, Any]:
