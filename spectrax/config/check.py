@@ -34,7 +34,8 @@ def check(config: DictConfig, allowed: tuple[str, ...], top_level: set[str] | No
     problems = list(_unresolved(config))
     if not problems:
         tree = OmegaConf.to_container(config, resolve=True)
-        problems = [*_top_level(tree, top_level), *_nodes(tree, "", allowed)]
+        written = dict(flat(OmegaConf.to_container(config, resolve=False)))
+        problems = [*_top_level(tree, top_level), *_nodes(tree, "", allowed, written)]
     raise_all(problems)
 
 
@@ -56,43 +57,62 @@ def _unresolved(config: DictConfig) -> Iterator[str]:
 
 
 def _top_level(tree: Mapping[str, Any], known: set[str] | None) -> Iterator[str]:
-    for key in tree:
-        if known is not None and key not in known:
+    if known is not None:
+        for key in tree.keys() - known:
             yield f"{key} is not a key. Nearest: {', '.join(nearest(key, known))}."
+        for key in sorted(known - tree.keys()):
+            yield f"{key} is missing; every experiment has it."
     for key, annotation in _TOP_LEVEL_TYPES.items():
         wanted = mismatch(tree[key], annotation) if key in tree else None
         if wanted:
             yield f"{key}={tree[key]!r} should be {wanted}."
 
 
-def _nodes(tree: Any, path: str, allowed: tuple[str, ...]) -> Iterator[str]:
-    """Problems of every `_target_` node, outermost first."""
+def _nodes(tree: Any, path: str, allowed: tuple[str, ...], written: Mapping[str, Any]) -> Iterator[str]:
+    """Problems of every `_target_` node, outermost first. What refers to another key is judged there, once."""
+    if _is_reference(written.get(path)):
+        return
     if isinstance(tree, Mapping):
         if "_target_" in tree:
-            yield from _node(tree, path, allowed)
+            yield from _node(tree, path, allowed, written)
         for key, value in tree.items():
-            yield from _nodes(value, f"{path}.{key}" if path else str(key), allowed)
+            yield from _nodes(value, f"{path}.{key}" if path else str(key), allowed, written)
     elif isinstance(tree, list):
         for index, value in enumerate(tree):
-            yield from _nodes(value, f"{path}.{index}", allowed)
+            yield from _nodes(value, f"{path}.{index}", allowed, written)
 
 
-def _node(node: Mapping[str, Any], path: str, allowed: tuple[str, ...]) -> Iterator[str]:
+def _is_reference(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith("${")
+
+
+def _node(
+    node: Mapping[str, Any], path: str, allowed: tuple[str, ...], written: Mapping[str, Any]
+) -> Iterator[str]:
     for key in node:
         if key.startswith("_") and key not in ("_target_", "_partial_"):
             yield f"{path}.{key} is not supported; _target_ and _partial_ are."
     try:
         target = resolve(node["_target_"], allowed)
-        parameters = inspect.signature(target).parameters
+        parameters = _parameters(target)
     except ConfigError as error:
         yield f"{path}._target_: {error}"
         return
     except (TypeError, ValueError):
         return
-    yield from _arguments(node, path, target, parameters)
+    yield from _arguments(node, path, target, parameters, written)
 
 
-def _arguments(node: Mapping[str, Any], path: str, target: Any, parameters: Mapping[str, Any]) -> Iterator[str]:
+def _parameters(target: Any) -> Mapping[str, inspect.Parameter]:
+    """The arguments of a constructor (a metaclass such as flax's may hide them) or of a function."""
+    if not inspect.isclass(target):
+        return inspect.signature(target).parameters
+    return dict(list(inspect.signature(target.__init__).parameters.items())[1:])
+
+
+def _arguments(
+    node: Mapping[str, Any], path: str, target: Any, parameters: Mapping[str, Any], written: Mapping[str, Any]
+) -> Iterator[str]:
     named = {name for name, p in parameters.items() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
     takes_any = any(p.kind == p.VAR_KEYWORD for p in parameters.values())
     given = {key for key in node if not key.startswith("_")}
@@ -107,5 +127,8 @@ def _arguments(node: Mapping[str, Any], path: str, target: Any, parameters: Mapp
         yield f"{path}.{key} is missing; {node['_target_']} needs it."
     for key in sorted(given & named & hints.keys()):
         wanted = mismatch(node[key], hints[key])
+        source = written.get(f"{path}.{key}")
+        if wanted and source == "${seed}":
+            continue  # said once, of the seed itself
         if wanted:
             yield f"{path}.{key}={node[key]!r} should be {wanted}."

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
@@ -76,7 +77,7 @@ def recompose(saved: Path, overrides: Sequence[str]) -> DictConfig:
     allow_packages(packages)
     try:
         config = OmegaConf.load(saved)
-    except (OSError, ValueError, OmegaConfBaseException) as error:
+    except (OSError, ValueError, yaml.YAMLError, OmegaConfBaseException) as error:
         raise ConfigError(f"{saved} is not a readable config ({str(error).splitlines()[0]}).") from error
     paths, words = take(words, PATH_KEYS)
     parsed, problems = parse(words)
@@ -151,7 +152,7 @@ def register() -> None:
     for name, path in find.experiments().items():
         try:
             node = OmegaConf.load(path)
-        except Exception as error:
+        except (OSError, ValueError, yaml.YAMLError, OmegaConfBaseException) as error:
             raise ConfigError(f"{path} is not readable yaml: {str(error).splitlines()[0]}") from error
         store.store(name=name, group="experiment", node=node, package="_global_", provider=str(path))
 

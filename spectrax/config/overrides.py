@@ -74,8 +74,10 @@ def split_sweeps(overrides: Sequence[str]) -> list[list[str]]:
 def _group_problem(override: Any) -> str | None:
     """The problem of an override that names a group but not one of its options."""
     options = find.experiments() if override.key_or_group == "experiment" else find.groups().get(override.key_or_group)
-    if options is None or override.value() is None or override.is_delete():
+    if options is None or override.is_delete():
         return None
+    if override.value() is None:
+        return f"{override.key_or_group} must be one of: {', '.join(sorted(options))}."
     if override.is_sweep_override():
         names = [str(name) for name in override.sweep_string_iterator()]
     elif isinstance(override.value(), str):

@@ -60,7 +60,7 @@ def _import(target: str) -> Any:
                 if error.name != path:
                     raise ConfigError(f"{path} does not import: {error}. Install what it needs.") from error
         if not hasattr(found, part):
-            near = nearest(part, [name for name in dir(found) if not name.startswith("_")])
+            near = ", ".join(nearest(part, [name for name in dir(found) if not name.startswith("_")]))
             raise ConfigError(f"{target} does not exist: {'.'.join(parts[:index])} has no {part}. Nearest: {near}.")
         found = getattr(found, part)
     return found

@@ -1,6 +1,7 @@
 """Does a config value fit the annotation of the argument it is for?"""
 
 import collections.abc
+import inspect
 import types
 import typing
 from collections.abc import Mapping
@@ -44,8 +45,8 @@ def _fits(value: Any, annotation: Any) -> bool:
         return len(inner) != 1 or all(_fits(item, inner[0]) for item in value)
     if annotation in (dict, Mapping) or origin in (dict, Mapping):
         return isinstance(value, Mapping)
-    # A class, a protocol or a callable: only a nested node (seen above) or a wrapped value can be it.
-    return True
+    # A class, a protocol or a callable must be a nested node, as seen above.
+    return not (inspect.isclass(annotation) or origin is collections.abc.Callable)
 
 
 def _words(annotation: Any) -> str:
@@ -57,9 +58,10 @@ def _words(annotation: Any) -> str:
     if origin is Literal:
         return "one of " + ", ".join(map(str, inner))
     if origin in _SEQUENCES or annotation in _SEQUENCES:
-        return f"a list of {_words(inner[0])}" if inner else "a list"
+        return f"a list ({_words(inner[0])} each)" if inner else "a list"
     names: dict[Any, str] = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
-    return names.get(annotation, getattr(annotation, "__name__", str(annotation)))
+    name = getattr(annotation, "__name__", str(annotation))
+    return names.get(annotation, f"a node with _target_ ({name})")
 
 
 def annotations(target: Any) -> dict[str, Any]:

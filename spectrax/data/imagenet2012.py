@@ -56,7 +56,8 @@ class Imagenet2012:
         if not found:
             raise DataMissing(
                 f"ImageNet is not prepared in {self._root}. It cannot be downloaded without an account: put a TFDS "
-                f"data set imagenet2012 in array_record format at {self._root}/5.1.0, or give another data_dir=PATH."
+                f"data set imagenet2012 in array_record format at {self._root}/5.1.0, or give another data_dir=PATH; "
+                f"check with: python -m spectrax.prepare dataset=imagenet2012 data_dir={self._root.parent}"
             )
         return found[-1].parent
 
