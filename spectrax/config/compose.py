@@ -44,8 +44,9 @@ def compose_unchecked(overrides: Sequence[str]) -> DictConfig:
     """The composed config with its interpolations. Raises `ConfigError` for overrides that cannot be applied."""
     paths, words = take(overrides, PATH_KEYS)
     parsed, problems = parse(words)
-    groups = [o.input_line for o in parsed if o.key_or_group == "experiment" or _is_group(o)]
-    base = _hydra_compose(groups)
+    chosen = [o for o in parsed if o.key_or_group == "experiment" or _is_group(o)]
+    groups = [o.input_line for o in chosen]
+    base = _without_strangers(_hydra_compose(groups), chosen)
     values = []
     for override in parsed:
         if override.input_line in groups:
@@ -59,11 +60,29 @@ def compose_unchecked(overrides: Sequence[str]) -> DictConfig:
         # What is left may be wrong too: say it all at once.
         problems += _problems_of(groups + values)
     raise_all(problems)
-    config = _hydra_compose(groups + values)
+    config = _without_strangers(_hydra_compose(groups + values), chosen, kept=parsed)
     with open_dict(config):
         config.experiment = next(o.value() for o in parsed if o.key_or_group == "experiment")
         config.update(paths)
         config.data_dir = str(Path(config.data_dir or find.default_data_dir()).expanduser())
+    return config
+
+
+def _without_strangers(config: DictConfig, chosen: Sequence[Any], kept: Sequence[Any] = ()) -> DictConfig:
+    """The config without what the experiment set for another option than the one chosen on the command line.
+
+    An experiment that warms its cosine up says `schedule.warmup_steps`; `schedule=constant` knows no such key.
+    Everything that the command line itself sets (`kept`) stays, right or wrong.
+    """
+    said = {override.key_or_group for override in kept}
+    for override in chosen:
+        group = override.key_or_group
+        if group == "experiment":
+            continue
+        own = _hydra_compose([override.input_line])[group]
+        with open_dict(config):
+            for key in [key for key in config[group] if key not in own and f"{group}.{key}" not in said]:
+                del config[group][key]
     return config
 
 

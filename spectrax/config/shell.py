@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from spectrax.core.errors import ConfigError, SpectraxError
+from spectrax.core.huge_pages import restart_with_huge_pages
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -23,6 +24,7 @@ def command(run: Job, text: str) -> Callable[[], int]:
         words = sys.argv[1:]
         if "--help" in words or "-h" in words:
             return _help(text)
+        restart_with_huge_pages()
         return guarded(lambda: _dispatch(run, words))
 
     return main
@@ -47,6 +49,7 @@ def plain_command(
         words = sys.argv[1:]
         if "--help" in words or "-h" in words:
             return _help(text, keys)
+        restart_with_huge_pages()
 
         def job() -> int | None:
             values, rest = take(words, keys)

@@ -56,6 +56,16 @@ class DataCard:
     split_rule: str
 
 
+class Stored(Protocol):
+    """Random access to stored examples, one or many at a time."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> dict[str, Any]: ...
+
+    def __getitems__(self, indices: Sequence[int]) -> Sequence[dict[str, Any]]: ...
+
+
 class Dataset(Protocol):
     """Named splits with random access, an element spec, and a data card."""
 
@@ -64,7 +74,7 @@ class Dataset(Protocol):
     def prepare(self, progress: bool = True) -> Path:
         """Build or ingest the data if they are not there; return their directory. Raises `DataMissing`."""
 
-    def split(self, name: str) -> Sequence[dict[str, Any]]:
+    def split(self, name: str) -> Stored:
         """Random access to the stored examples of "train", "validation" or "test"."""
 
     def transform(self, split: str, example: dict[str, Any], rng: Any | None) -> dict[str, Any]:

@@ -72,8 +72,9 @@ class ResidentLoader:
 
     def _split(self, name: str) -> Batch:
         if name not in self._arrays:
-            seen = [self.dataset.transform(name, example, None) for example in self.dataset.stored(name)]
-            self._arrays[name] = {field: np.stack([example[field] for example in seen]) for field in seen[0]}
+            self._arrays[name] = _stacked(
+                [self.dataset.transform(name, example, None) for example in self.dataset.stored(name)]
+            )
         return self._arrays[name]
 
 
@@ -108,8 +109,8 @@ class GrainLoader:
     def feeds(self, start_step: int, process: tuple[int, int] = (0, 1)) -> Iterator[Batch]:
         """This process's part of each global batch from `start_step` on, without end."""
         first, count = _slice(self.batch_size, process)
-        positions = _TrainPositions(self.dataset, self.seed, self.examples("train"), self.batch_size, first, count)
-        return self._stream(positions, start_step * count, count, self.workers)
+        batches = _TrainBatches(self.dataset, self.seed, self.examples("train"), self.batch_size, first, count)
+        return self._stream(batches, start_step, self.workers)
 
     def example_feed(self, process: tuple[int, int] = (0, 1)) -> Batch:
         """Zeros of a feed's shapes."""
@@ -122,23 +123,22 @@ class GrainLoader:
 
     def evaluation(self, split: str) -> Iterator[Batch]:
         """Every example once, in order, the last batch padded."""
-        positions = _EvaluationPositions(self.dataset, split, self.examples(split))
-        workers = self.workers if len(positions) >= _WORKERS_PAY_FROM else 0
-        for batch in self._stream(positions, 0, self.eval_batch_size, workers):
-            yield _padded(batch, self.eval_batch_size)
+        size = self.examples(split)
+        batches = _EvaluationBatches(self.dataset, split, size, self.eval_batch_size)
+        return self._stream(batches, 0, self.workers if size >= _WORKERS_PAY_FROM else 0)
 
-    def _stream(self, positions: Any, start: int, batch_size: int, workers: int) -> Iterator[Batch]:
+    def _stream(self, batches: Any, start: int, workers: int) -> Iterator[Batch]:
         import absl.flags
         import grain
 
         # Grain's worker processes read absl's flags, which nobody parses under Hydra.
         absl.flags.FLAGS.mark_as_parsed()
-        threads = grain.ReadOptions(num_threads=1 if workers else 2, prefetch_buffer_size=2 * batch_size)
-        batches = grain.MapDataset.source(positions)[start:].batch(batch_size).to_iter_dataset(threads)
+        threads = grain.ReadOptions(num_threads=1 if workers else 2, prefetch_buffer_size=self.prefetch)
+        stream = grain.MapDataset.source(batches)[start:].to_iter_dataset(threads)
         if workers:
             options = grain.MultiprocessingOptions(num_workers=workers, per_worker_buffer_size=self.prefetch)
-            batches = batches.mp_prefetch(options)
-        iterator = iter(batches)
+            stream = stream.mp_prefetch(options)
+        iterator = iter(stream)
         try:
             yield from iterator
         finally:
@@ -146,8 +146,11 @@ class GrainLoader:
                 iterator.close()
 
 
-class _TrainPositions:
-    """The endless training sequence of one process as a random-access source for Grain."""
+class _TrainBatches:
+    """The endless sequence of one process's batches as a random-access source for Grain.
+
+    Whole batches, not examples: stored examples are then read many at a time, and little Python runs per example.
+    """
 
     def __init__(self, dataset: Dataset, seed: int, size: int, batch_size: int, first: int, count: int):
         self.dataset, self.stored, self.seed, self.size = dataset, dataset.split("train"), seed, size
@@ -156,24 +159,34 @@ class _TrainPositions:
     def __len__(self) -> int:
         return 2**40
 
-    def __getitem__(self, local: int) -> dict[str, Any]:
-        step, i = divmod(local, self.count)
-        epoch, example = order.example_at(self.seed, self.size, step * self.batch_size + self.first + i)
-        rng = order.example_generator(self.seed, epoch, example)
-        return self.dataset.transform("train", self.stored[example], rng)
+    def __getitem__(self, step: int) -> Batch:
+        start = step * self.batch_size + self.first
+        positions = [order.example_at(self.seed, self.size, start + i) for i in range(self.count)]
+        stored = self.stored.__getitems__([example for _, example in positions])
+        generators = [order.example_generator(self.seed, epoch, example) for epoch, example in positions]
+        pairs = zip(stored, generators, strict=True)
+        return _stacked([self.dataset.transform("train", example, rng) for example, rng in pairs])
 
 
-class _EvaluationPositions:
-    """A split in order, as a random-access source for Grain."""
+class _EvaluationBatches:
+    """A split in order, the last batch padded, as a random-access source for Grain."""
 
-    def __init__(self, dataset: Dataset, split: str, size: int):
-        self.dataset, self.stored, self.split, self.size = dataset, dataset.split(split), split, size
+    def __init__(self, dataset: Dataset, split: str, size: int, batch_size: int):
+        self.dataset, self.stored, self.split = dataset, dataset.split(split), split
+        self.size, self.batch_size = size, batch_size
 
     def __len__(self) -> int:
-        return self.size
+        return -(-self.size // self.batch_size)
 
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        return self.dataset.transform(self.split, self.stored[index], None)
+    def __getitem__(self, index: int) -> Batch:
+        start = index * self.batch_size
+        stored = self.stored.__getitems__(list(range(start, min(start + self.batch_size, self.size))))
+        seen = [self.dataset.transform(self.split, example, None) for example in stored]
+        return _padded(_stacked(seen), self.batch_size)
+
+
+def _stacked(examples: list[dict[str, Any]]) -> Batch:
+    return {name: np.stack([example[name] for example in examples]) for name in examples[0]}
 
 
 def _slice(batch_size: int, process: tuple[int, int]) -> tuple[int, int]:

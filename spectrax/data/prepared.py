@@ -12,7 +12,7 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +102,10 @@ class StoredSplit:
     def __getitem__(self, index: int) -> dict[str, Any]:
         """The decoded example: "image" uint8 and "label"."""
         return self._opened()[index]
+
+    def __getitems__(self, indices: Sequence[int]) -> list[dict[str, Any]]:
+        """Many decoded examples by one read."""
+        return list(self._opened().__getitems__(indices))
 
     def _opened(self) -> Any:
         if self._source is None:

@@ -75,7 +75,10 @@ class Program(Inference):
         create = functools.partial(
             create_state, make_model, rule.optimizer, rule.task, rule.average_decay is not None, rule.seed
         )
-        self._create = jax.jit(create, out_shardings=whole)
+        # Initialisation runs once: on CPU, optimizing it takes three times as long as compiling it plainly.
+        on_cpu = mesh.devices.flat[0].platform == "cpu"
+        options = {"xla_backend_optimization_level": 0} if on_cpu else None
+        self._create = jax.jit(create, out_shardings=whole, compiler_options=options)
         self.abstract_state = jax.tree.map(
             lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=whole), jax.eval_shape(create)
         )

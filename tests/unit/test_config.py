@@ -132,6 +132,12 @@ def test_the_command_line_allows_packages(tmp_path, monkeypatch):
     assert "model.width='x'" in problem("+experiment=mine", "allow_packages=[their_models]", *removed, "model.width=x")
 
 
+def test_an_option_drops_what_the_experiment_set_for_another():
+    config = compose_command(["schedule=constant"])
+    assert set(config.schedule) == {"_target_", "_partial_", "peak"} and config.schedule.peak == 2.0e-3
+    assert "schedule.warmup_steps" in problem("schedule=constant", "+schedule.warmup_steps=3")
+
+
 def test_the_users_folders_are_found_and_win(tmp_path, monkeypatch):
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "mine.yaml").write_text("# My sizes.\ndefaults: [svt_tiny, _self_]\nstem_width: 24\n")

@@ -1,0 +1,117 @@
+"""Every yaml: it says what it is, composes, is checked, and its experiment's whole step can be traced."""
+
+import jax
+import numpy as np
+import pytest
+from flax import nnx
+from omegaconf import OmegaConf
+
+import spectrax
+from spectrax.assembly import assemble
+from spectrax.config import find
+from spectrax.config.build import build
+from spectrax.core.trees import leaf_paths, split_module
+from spectrax.training.state import create_state, model_graph
+from spectrax.training.step import StepRule, train_step
+
+EXPERIMENTS = sorted(find.experiments())
+OPTIONS = sorted((group, option) for group, options in find.groups().items() for option in options)
+# An experiment in which the option can stand.
+HOME = {("dataset", "imagenet2012"): "svt_imagenet", ("model", "svt_h_l_released"): "svt_imagenet"}
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_an_experiment_says_what_it_is_in_its_first_line(name):
+    assert len(find.first_comment(find.experiments()[name])) > 20
+
+
+@pytest.mark.parametrize("group, option", OPTIONS)
+def test_an_option_says_what_it_is_and_composes(group, option):
+    assert find.first_comment(find.groups()[group][option])
+    needs_grain = option in ("fashion_mnist", "imagenet2012")
+    overrides = [f"{group}={option}", *(["loader=grain"] if needs_grain else [])]
+    config = spectrax.compose(HOME.get((group, option), "svt_digits"), overrides)
+    assert not OmegaConf.missing_keys(config)
+
+
+def pieces(name, overrides=()):
+    config = spectrax.compose(name, list(overrides))
+    experiment, trainer = assemble(config), build(config.trainer)
+    examples = experiment.loader.examples("train")
+    lengths = {"total_steps": trainer.total_steps(experiment.loader), "steps_per_epoch": examples / trainer.batch_size}
+    schedule = trainer.schedule(**lengths)
+    rule = StepRule(
+        graph=model_graph(experiment.make_model),
+        task=experiment.task,
+        optimizer=trainer.optimizer.build(schedule),
+        schedule=schedule,
+        seed=0,
+        average_decay=trainer.average,
+    )
+    create = lambda: create_state(experiment.make_model, rule.optimizer, rule.task, trainer.average is not None, 0)  # noqa: E731
+    fields = experiment.dataset.spec.fields
+    batch = {name: jax.ShapeDtypeStruct((4, *field.shape), field.dtype) for name, field in fields.items()}
+    return rule, create, batch, config
+
+
+def traced_step(rule, create, batch):
+    state = jax.eval_shape(create)
+    new, metrics = jax.eval_shape(lambda s, b: train_step(rule, s, b), state, batch)
+    shapes = lambda tree: {path: (leaf.shape, leaf.dtype) for path, leaf in leaf_paths(tree)}  # noqa: E731
+    return shapes(state), shapes(new), metrics
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_a_step_keeps_every_shape_and_dtype_of_the_state(name):
+    """What `donate` and an exact resume rest on; parameters are float32 in every precision."""
+    before, after, metrics = traced_step(*pieces(name)[:3])
+    assert before == after
+    assert {"loss", "learning_rate", "gradient_norm", "accuracy"} <= set(metrics)
+    assert all(value.shape == () for value in metrics.values())
+    floats = {dtype for path, (_, dtype) in before.items() if path.startswith("parameters")}
+    assert floats == {np.dtype("float32")}
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_precision_policy_reaches_the_products(precision):
+    """Linear layers compute in the policy's dtype; the transform's products stay float32."""
+    rule, create, batch, config = pieces("svt_digits", [f"precision={precision}"])
+    state = jax.eval_shape(create)
+    jaxpr = jax.make_jaxpr(lambda s, b: train_step(rule, s, b)[1]["loss"])(state, batch)
+    dtypes = {str(eqn.outvars[0].aval.dtype) for eqn in _equations(jaxpr.jaxpr) if eqn.primitive.name == "dot_general"}
+    assert config.model.dtype == precision
+    assert dtypes == ({"float32"} if precision == "float32" else {"float32", "bfloat16"})
+
+
+def _equations(jaxpr):
+    for eqn in jaxpr.eqns:
+        yield eqn
+        for value in eqn.params.values():
+            for inner in value if isinstance(value, (list, tuple)) else [value]:
+                inner = getattr(inner, "jaxpr", inner)
+                if hasattr(inner, "eqns"):
+                    yield from _equations(inner)
+
+
+def test_one_real_step_has_gradients_everywhere():
+    rule, create, batch, _ = pieces("svt_digits")
+    generator = np.random.default_rng(0)
+    real = {
+        "image": generator.standard_normal(batch["image"].shape).astype(np.float32),
+        "label": generator.integers(0, 10, 4).astype(np.int32),
+    }
+    state = jax.jit(create)()
+    new, metrics = jax.jit(lambda s, b: train_step(rule, s, b))(state, real)
+    assert int(metrics["bad_leaf"]) == -1 and float(metrics["gradient_norm"]) > 0
+    same = [path for path, leaf in leaf_paths(jax.tree.map(lambda a, b: (a == b).all(), state, new)) if leaf]
+    # The rate of the first step is zero, so parameters stand; moments and statistics move. At 32 pixels the last stage
+    # has one token, which attends to itself whatever its query.
+    still = {path for path in same if path.startswith(("optimizer/0/0/mu", "statistics"))}
+    assert still == {f"optimizer/0/0/mu/stages/3/blocks/0/mixer/attention/query/{name}" for name in ("kernel", "bias")}
+
+
+def test_models_take_their_sizes_from_the_dataset():
+    config = spectrax.compose("svt_digits", ["dataset.num_classes=7", "dataset.image_size=64", "task.class_names=null"])
+    _, parameters, _ = split_module(nnx.eval_shape(lambda: build(config.model, rngs=nnx.Rngs(0))))
+    assert parameters["head"]["kernel"].shape[-1] == 7
+    assert parameters["stages"]["0"]["blocks"]["0"]["mixer"]["gate"].shape[:2] == (16, 16)
