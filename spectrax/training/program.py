@@ -101,7 +101,10 @@ class Program(Inference):
 
     def create(self) -> TrainState:
         """A fresh state, born with its shardings."""
-        return self._create()
+        start = time.perf_counter()
+        state = self._create()
+        self.compile_seconds += time.perf_counter() - start
+        return state
 
     def train(self, state: TrainState, feeds: list[Any]) -> tuple[TrainState, Mapping[str, jax.Array]]:
         """Take one step per feed (at most `calls`); `state` is donated."""

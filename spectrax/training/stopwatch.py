@@ -24,6 +24,7 @@ class Stopwatch:
         self._aside = 0.0
         self._stalled = 0.0
         self._steps = 0
+        self._trained = 0.0  # seconds of training up to the latest call
         self._reported = float("-inf")
 
     def seconds(self) -> float:
@@ -32,7 +33,7 @@ class Stopwatch:
 
     def examples_per_second(self) -> float:
         """Training throughput since this start, evaluation and saving not counted."""
-        return self._steps * self._batch_size / max(self._training_seconds(), 1e-9)
+        return self._steps * self._batch_size / max(self._trained, 1e-9)
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
@@ -52,16 +53,14 @@ class Stopwatch:
         """Note a call of `count` steps that ended at `step`, and tell the writers about once a second."""
         self._steps += count
         moment = time.perf_counter()
+        self._trained = moment - self._start - self._aside
         if moment - self._reported < _REPORT_PERIOD:
             return
         self._reported = moment
         timings = {
             "seconds": self.seconds(),
             "examples_per_second": self.examples_per_second(),
-            "input_stall": self._stalled / max(self._training_seconds(), 1e-9),
+            "input_stall": self._stalled / max(self._trained, 1e-9),
         }
         for writer in writers:
             writer.timing(step, timings)
-
-    def _training_seconds(self) -> float:
-        return time.perf_counter() - self._start - self._aside

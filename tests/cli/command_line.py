@@ -26,22 +26,21 @@ def environment(data_dir):
     }
 
 
-def start(arguments, cwd, data_dir, **options):
-    """The process of `python -m spectrax.<arguments>`, output captured together."""
+def start(arguments, cwd, data_dir, **variables):
+    """The process of `python -m spectrax.<arguments>`, output captured together; `variables` for its environment."""
     return subprocess.Popen(
         [sys.executable, "-m", *arguments],
         cwd=cwd,
-        env=environment(data_dir),
+        env={**environment(data_dir), **variables},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        **options,
     )
 
 
-def call(arguments, cwd, data_dir, timeout=300):
+def call(arguments, cwd, data_dir, timeout=300, **variables):
     """Exit code and output of a command."""
-    process = start(arguments, cwd, data_dir)
+    process = start(arguments, cwd, data_dir, **variables)
     try:
         output, _ = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
