@@ -141,12 +141,12 @@ def test_an_option_drops_what_the_experiment_set_for_another():
 def test_the_users_folders_are_found_and_win(tmp_path, monkeypatch):
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "mine.yaml").write_text("# My sizes.\ndefaults: [svt_tiny, _self_]\nstem_width: 24\n")
-    (tmp_path / "model" / "svt_small_32.yaml").write_text("defaults: [svt_tiny, _self_]\nstem_width: 40\n")
+    (tmp_path / "model" / "svt_h_b.yaml").write_text("defaults: [svt_tiny, _self_]\nstem_width: 40\n")
     (tmp_path / "experiments").mkdir()
     (tmp_path / "experiments" / "svt_digits.yaml").write_text("# Mine.\ndefaults:\n  - override /model: mine\n")
     monkeypatch.setenv("SPECTRAX_CONFIG_PATH", str(tmp_path))
     assert compose_command([]).model.stem_width == 24
-    assert compose_command(["model=svt_small_32"]).model.stem_width == 40
+    assert compose_command(["model=svt_h_b"]).model.stem_width == 40
     assert find.first_comment(find.experiments()["svt_digits"]) == "Mine."
     monkeypatch.delenv("SPECTRAX_CONFIG_PATH")
     assert compose_command([]).model.stem_width == 16
