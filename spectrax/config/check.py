@@ -4,7 +4,7 @@ Each problem names the full key and the next step. Nothing is built, and no devi
 """
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -21,12 +21,15 @@ _SCHEDULE_LENGTH = {"total_steps", "steps_per_epoch"}
 _TOP_LEVEL_TYPES = {"seed": int, "run_dir": str | None, "data_dir": str | None, "experiment": str}
 
 
-def check(config: DictConfig, allowed: tuple[str, ...], top_level: set[str] | None = None) -> None:
+def check(
+    config: DictConfig, allowed: tuple[str, ...], top_level: set[str] | None = None, needed: Iterable[str] = ()
+) -> None:
     """Check interpolations, missing values, `_target_`s, their arguments and their types.
 
     Args:
         allowed: packages that `_target_`s may come from.
         top_level: the valid top-level keys; None to accept any.
+        needed: keys that no config may lack.
 
     Raises:
         ConfigError: listing every problem.
@@ -35,7 +38,7 @@ def check(config: DictConfig, allowed: tuple[str, ...], top_level: set[str] | No
     if not problems:
         tree = OmegaConf.to_container(config, resolve=True)
         written = dict(flat(OmegaConf.to_container(config, resolve=False)))
-        problems = [*_top_level(tree, top_level), *_nodes(tree, "", allowed, written)]
+        problems = [*_top_level(tree, top_level, needed), *_nodes(tree, "", allowed, written)]
     raise_all(problems)
 
 
@@ -56,11 +59,12 @@ def _unresolved(config: DictConfig) -> Iterator[str]:
             yield f"{key} has no value. Give it one: {key}=VALUE."
 
 
-def _top_level(tree: Mapping[str, Any], known: set[str] | None) -> Iterator[str]:
+def _top_level(tree: Mapping[str, Any], known: set[str] | None, needed: Iterable[str]) -> Iterator[str]:
     if known is not None:
         for key in tree.keys() - known:
             yield f"{key} is not a key. Nearest: {', '.join(nearest(key, known))}."
-        for key in sorted(known - tree.keys()):
+    for key in needed:
+        if key not in tree:
             yield f"{key} is missing; every experiment has it."
     for key, annotation in _TOP_LEVEL_TYPES.items():
         wanted = mismatch(tree[key], annotation) if key in tree else None

@@ -33,7 +33,7 @@ def compose_command(overrides: Sequence[str]) -> DictConfig:
     packages, words = take_packages(with_experiment(overrides))
     allow_packages(packages)
     config = compose_unchecked(words)
-    check(config, allowed_packages(packages), _top_level_keys())
+    check(config, allowed_packages(packages), _top_level_keys(), find.own_groups())
     OmegaConf.resolve(config)
     if config.run_dir is None:
         config.run_dir = f"runs/{config.experiment}/{config_hash(OmegaConf.to_container(config))}"

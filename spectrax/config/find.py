@@ -39,6 +39,11 @@ def groups() -> dict[str, dict[str, Path]]:
     return found
 
 
+def own_groups() -> list[str]:
+    """The groups that every experiment has an option of."""
+    return sorted({path.parent.name for path in config_folder().glob("*/*.yaml")})
+
+
 def first_comment(path: Path) -> str:
     """The text of a file's first comment line, which says what it is; "" if it begins with something else."""
     with open(path, encoding="utf-8") as file:

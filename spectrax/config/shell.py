@@ -83,8 +83,8 @@ def _dispatch(run: Job, words: list[str]) -> int | None:
 
     flags = [word for word in words if word.startswith("-")]
     overrides = [word for word in words if not word.startswith("-")]
-    if "--cfg" in flags and overrides and overrides[-1] in ("job", "all", "hydra"):
-        overrides.remove(words[words.index("--cfg") + 1])
+    if "--cfg" in words[:-1] and words[words.index("--cfg") + 1] == "job":
+        overrides.remove("job")
     unknown = [flag for flag in flags if flag not in ("-m", "--multirun", "--cfg", "--resolve")]
     if unknown:
         raise ConfigError(f"{unknown[0]} is not an option. See --help.")

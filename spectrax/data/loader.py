@@ -4,6 +4,11 @@ Both give the same sequence of examples for the same seed, see `order`.
 """
 
 import contextlib
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -137,13 +142,28 @@ class GrainLoader:
         stream = grain.MapDataset.source(batches)[start:].to_iter_dataset(threads)
         if workers:
             options = grain.MultiprocessingOptions(num_workers=workers, per_worker_buffer_size=self.prefetch)
-            stream = stream.mp_prefetch(options)
+            stream = stream.mp_prefetch(options, worker_init_fn=_begin_worker)
         iterator = iter(stream)
         try:
             yield from iterator
         finally:
             with contextlib.suppress(AttributeError):
                 iterator.close()
+
+
+def _begin_worker(index: int, count: int) -> None:
+    """A worker ends when its parent does, and not before: Ctrl-C and SIGTERM reach the whole group of processes, and
+    the parent still wants batches while it comes to a saved end."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    threading.Thread(target=_follow_parent, daemon=True).start()
+
+
+def _follow_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(0)
 
 
 class _TrainBatches:

@@ -13,6 +13,7 @@ from spectrax.core.errors import ConfigError
 from spectrax.core.protocols import Batch
 from spectrax.plots import classification as plots
 
+TOKEN_WEIGHT = 0.5  # of the token head's loss
 CONFUSION_LIMIT = 200  # above this many classes a confusion matrix is neither kept nor drawn
 
 
@@ -52,15 +53,23 @@ class Classification:
     def loss(
         self, phase: str, model: Any, batch: Batch, extra: Any, key: jax.Array
     ) -> tuple[jax.Array, tuple[Any, Mapping[str, jax.Array]]]:
-        """Mean cross-entropy of the (smoothed, mixed) targets; accuracy is against the unmixed labels."""
+        """Mean cross-entropy of the (smoothed, mixed) targets; accuracy is against the unmixed labels.
+
+        A model with a token head gives {"logits", "token_logits"}: its tokens learn the image's target too, at half
+        weight (Jiang et al., "All tokens matter", NeurIPS 2021, without a teacher's label maps).
+        """
         images, targets = batch["image"], self.targets(batch["label"])
         if self.shift:
             images = shifted(images, self.shift, randomness.stream(key, "shift"))
         if self.mixup:
             images, targets = mix(images, targets, self.mixup, randomness.stream(key, "mixup"))
-        logits = model(images, train=True, key=randomness.stream(key, "model"))
+        outputs = model(images, train=True, key=randomness.stream(key, "model"))
+        logits = outputs["logits"] if isinstance(outputs, Mapping) else outputs
+        loss = jnp.mean(cross_entropy(logits, targets))
+        if isinstance(outputs, Mapping):
+            loss += TOKEN_WEIGHT * jnp.mean(cross_entropy(outputs["token_logits"], targets[:, None]))
         correct = jnp.argmax(logits, -1) == batch["label"]
-        return jnp.mean(cross_entropy(logits, targets)), (extra, {"accuracy": jnp.mean(correct, dtype=jnp.float32)})
+        return loss, (extra, {"accuracy": jnp.mean(correct, dtype=jnp.float32)})
 
     def targets(self, labels: jax.Array) -> jax.Array:
         """Class probabilities (batch, classes) of integer labels, smoothed."""
@@ -111,7 +120,7 @@ class Classification:
 
 
 def cross_entropy(logits: jax.Array, targets: jax.Array) -> jax.Array:
-    """`-sum(targets * log_softmax(logits))` per example, in float32 nats; shapes (batch, classes) -> (batch,)."""
+    """`-sum(targets * log_softmax(logits))` per example, in float32 nats; shapes (..., classes) -> (...)."""
     return -jnp.sum(targets * jax.nn.log_softmax(logits.astype(jnp.float32)), axis=-1)
 
 

@@ -1,7 +1,7 @@
 """Finding the first value that is not finite, without a word from the host at each step.
 
 A step returns two integers among its metrics: which leaf is the first bad one, in the order batch, parameters, loss,
-gradients (the order in which a fault travels), and at which step that was; -1 and -1 when all is well.
+gradients, new parameters (the order in which a fault travels), and at which step that was; -1 and -1 when all is well.
 """
 
 from collections.abc import Mapping
@@ -15,14 +15,14 @@ from spectrax.core.trees import path_string
 
 BAD_LEAF = "bad_leaf"
 BAD_STEP = "bad_step"
-_TITLES = ("batch field", "parameter", "metric", "gradient of")
+_TITLES = ("batch field", "parameter", "metric", "gradient of", "updated parameter")
 
 
 def first_bad_leaf(
-    step: jax.Array, batch: Any, parameters: Any, metrics: Mapping[str, Any], gradients: Any
+    step: jax.Array, batch: Any, parameters: Any, metrics: Mapping[str, Any], gradients: Any, updated: Any
 ) -> dict[str, jax.Array]:
     """The index of the first leaf that holds an infinity or a NaN, and the number of this step; traced."""
-    leaves = jax.tree.leaves((batch, parameters, {"loss": metrics["loss"]}, gradients))
+    leaves = jax.tree.leaves((batch, parameters, {"loss": metrics["loss"]}, gradients, updated))
     finite = jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in leaves])
     well = jnp.all(finite)
     return {
@@ -33,7 +33,7 @@ def first_bad_leaf(
 
 def leaf_names(batch: Any, parameters: Any) -> list[str]:
     """The names that the indices of `first_bad_leaf` stand for."""
-    groups = (batch, parameters, {"loss": 0.0}, parameters)
+    groups = (batch, parameters, {"loss": 0.0}, parameters, parameters)
     paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(groups)]
     return [f"{_TITLES[path[0].idx]} {path_string(path[1:])}" for path in paths]
 

@@ -1,5 +1,6 @@
 """The `gradient` trainer: what its yaml says, turned into the pieces that the loop runs."""
 
+import contextlib
 import dataclasses
 import json
 import logging
@@ -92,18 +93,16 @@ class Gradient:
         if finished is not None:
             checkpoints.close()
             return finished
-        with jax.set_mesh(experiment.mesh):
+        with jax.set_mesh(experiment.mesh), contextlib.ExitStack() as opened:
+            opened.callback(checkpoints.close)
+            for writer in experiment.writers:
+                opened.callback(writer.close)
             program = self._compile(experiment, cadence)
             run = Run(program, loader, checkpoints, experiment.writers, cadence, self.batch_size)
-            try:
-                state, watch = fit(run, results)
-                last_is_best = results.best_step in (None, cadence.total)
-                weights = state.evaluated if last_is_best else best_weights(run, results)
-                figures.save(experiment, program, weights, "test" if "test" in splits else results.monitored)
-            finally:
-                checkpoints.close()
-                for writer in experiment.writers:
-                    writer.close()
+            state, watch = fit(run, results)
+            last_is_best = results.best_step in (None, cadence.total)
+            weights = state.evaluated if last_is_best else best_weights(run, results)
+            figures.save(experiment, program, weights, "test" if "test" in splits else results.monitored)
         summary = Summary(
             experiment=experiment.name,
             run_dir=str(experiment.run_dir),

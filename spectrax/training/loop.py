@@ -58,7 +58,8 @@ def fit(run: Run, results: Results) -> tuple[TrainState, Stopwatch]:
             if run.cadence.evaluates(step):
                 with watch.paused():
                     _evaluate(run, results, state, step)
-            if run.cadence.saves(step) or stop.requested:
+            # The best step so far is saved too, whatever the cadence of saving: its weights are wanted at the end.
+            if run.cadence.saves(step) or results.best_step == step or stop.requested:
                 with watch.paused():
                     _save(run, results, state, step, watch)
             if stop.requested and step < run.cadence.total:

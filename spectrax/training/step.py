@@ -37,13 +37,13 @@ def train_step(rule: StepRule, state: TrainState, batch: Batch) -> tuple[TrainSt
     """Gradient, update, average: the next state and the step's scalar metrics."""
     gradients, statistics, extra, metrics = _gradients(rule, state, batch)
     updates, optimizer_state = rule.optimizer.update(gradients, state.optimizer, state.parameters)
+    parameters = optax.apply_updates(state.parameters, updates)
     metrics = {
         **metrics,
         "learning_rate": rule.schedule(state.step),
         "gradient_norm": optax.global_norm(gradients),
-        **finite.first_bad_leaf(state.step, batch, state.parameters, metrics, gradients),
+        **finite.first_bad_leaf(state.step, batch, state.parameters, metrics, gradients, parameters),
     }
-    parameters = optax.apply_updates(state.parameters, updates)
     return (
         TrainState(
             step=state.step + 1,

@@ -14,6 +14,7 @@ from spectrax.core.trees import leaf_paths, split_module
 from spectrax.training.state import create_state, model_graph
 from spectrax.training.step import StepRule, train_step
 
+RELEASED = ("svt_imagenet", ["model=svt_h_s_released"])  # with a token-label head
 EXPERIMENTS = sorted(find.experiments())
 OPTIONS = sorted((group, option) for group, options in find.groups().items() for option in options)
 # An experiment in which the option can stand.
@@ -61,10 +62,10 @@ def traced_step(rule, create, batch):
     return shapes(state), shapes(new), metrics
 
 
-@pytest.mark.parametrize("name", EXPERIMENTS)
-def test_a_step_keeps_every_shape_and_dtype_of_the_state(name):
+@pytest.mark.parametrize("name, overrides", [*((name, []) for name in EXPERIMENTS), RELEASED])
+def test_a_step_keeps_every_shape_and_dtype_of_the_state(name, overrides):
     """What `donate` and an exact resume rest on; parameters are float32 in every precision."""
-    before, after, metrics = traced_step(*pieces(name)[:3])
+    before, after, metrics = traced_step(*pieces(name, overrides)[:3])
     assert before == after
     assert {"loss", "learning_rate", "gradient_norm", "accuracy"} <= set(metrics)
     assert all(value.shape == () for value in metrics.values())
