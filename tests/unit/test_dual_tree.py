@@ -9,6 +9,7 @@ import pytest
 
 from spectrax.core.errors import ConfigError
 from spectrax.ops.dual_tree import ORIENTATIONS, ComplexBands, dual_tree_2d, inverse_dual_tree_2d
+from spectrax.ops.dual_tree_axis import FORMS
 from spectrax.ops.dual_tree_filters import BIORT_FAMILIES, QSHIFT_FAMILIES, level_one_filters, qshift_filters
 
 
@@ -101,6 +102,20 @@ def test_float64_stays_and_bfloat16_is_raised():
         assert low.dtype == back.dtype == jnp.float64
     low, _ = dual_tree_2d(jnp.ones((1, 8, 8, 1), jnp.bfloat16))
     assert low.dtype == jnp.float32
+
+
+@pytest.mark.parametrize("size, levels", [((37, 50), 3), ((130, 9), 2), ((132, 70), 3)])
+def test_all_forms_are_one_map(size, levels):
+    x = normal(5, 1, *size, 2)
+    results = []
+    for form in FORMS:
+        low, bands = dual_tree_2d(x, levels, form=form)
+        back = inverse_dual_tree_2d(low, bands, size=size, form=form)
+        assert np.max(np.abs(back - x)) <= 2e-6, form
+        results.append(jax.tree.leaves((low, bands)))
+    for other in results[1:]:
+        for ours, theirs in zip(results[0], other, strict=True):
+            np.testing.assert_allclose(ours, theirs, atol=3e-6)
 
 
 def test_filters_have_the_published_relations():
