@@ -72,14 +72,15 @@ def fit(run: Run, results: Results) -> tuple[TrainState, Stopwatch]:
 def _restore_or_create(run: Run, results: Results) -> tuple[TrainState, int, Stopwatch]:
     restored = run.checkpoints.restore_state(run.program.abstract_state)
     if restored is None:
-        state, step, marks, seconds = run.program.create(), 0, [None] * len(run.writers), 0.0
+        state, step, marks, seconds = run.program.create(), 0, {}, 0.0
     else:
         state, meta = restored
         step, marks, seconds = meta["step"], meta["marks"], meta["seconds"]
         results.restore(meta["results"])
         logger.info("Continuing from step %d of %d.", step, run.cadence.total)
-    for writer, mark in zip(run.writers, marks, strict=True):
-        writer.open(results.run_dir, step, run.cadence.total, mark)
+    # By name: a run may go on with other writers, and a new one begins where it is.
+    for writer in run.writers:
+        writer.open(results.run_dir, step, run.cadence.total, marks.get(type(writer).__name__))
     return state, step, Stopwatch(run.batch_size, seconds)
 
 
@@ -104,7 +105,7 @@ def best_weights(run: Run, results: Results) -> Any:
 
 def _save(run: Run, results: Results, state: TrainState, step: int, watch: Stopwatch) -> None:
     meta = {
-        "marks": [writer.mark() for writer in run.writers],
+        "marks": {type(writer).__name__: writer.mark() for writer in run.writers},
         "results": results.record(),
         "seconds": watch.seconds(),
     }

@@ -114,6 +114,29 @@ def test_an_exception_between_saves_loses_nothing(undisturbed, tmp_path):
     assert_same_run(undisturbed[0], tmp_path)
 
 
+def test_a_run_goes_on_with_other_writers(undisturbed, tmp_path):
+    trainer(steps=10).run(experiment(tmp_path, writers=[*experiment(tmp_path).writers, StopAt(99, lambda: None)]))
+    trainer().run(experiment(tmp_path))
+    ours, theirs = final_parameters(tmp_path, 30), final_parameters(undisturbed[0], 30)
+    for path, leaf in theirs.items():
+        np.testing.assert_array_equal(ours[path], leaf, err_msg=path)
+
+
+def test_the_best_step_is_saved_whatever_the_cadence(tmp_path):
+    changes = {"steps": 40, "save_every_steps": 25, "select_by": "loss", "select_mode": "max"}
+    summary = trainer(**changes).run(experiment(tmp_path))
+    assert summary.best_step == 10 and "best.test.loss" in summary.metrics
+
+
+def test_an_update_that_overflows_is_found_before_it_is_saved(tmp_path):
+    def schedule(**lengths):
+        return lambda step: jax.numpy.where(step == 19, np.inf, 1e-2)
+
+    with pytest.raises(NonFiniteLoss, match=r"at step 20 .*updated parameter"):
+        trainer(schedule=schedule).run(experiment(tmp_path))
+    assert Checkpoints(tmp_path / "checkpoints", read_only=True).steps() == [10]
+
+
 @pytest.mark.parametrize("damage", ["truncate", "delete", "zero"])
 def test_damage_to_the_newest_checkpoint_is_found_and_stepped_over(undisturbed, tmp_path, damage, caplog):
     trainer(steps=20).run(experiment(tmp_path))
