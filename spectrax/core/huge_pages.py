@@ -1,9 +1,9 @@
 """Large pages for the temporary arrays of XLA on Linux CPUs.
 
 XLA asks for its temporary memory anew at each step, and in pages of 4 KiB the kernel spends a third of the step on
-clearing them (measured on two cores: 187 -> 131 ms for a step of `svt_fashion_mnist`, 71 -> 51 ms for one of
-`svt_digits`). glibc can ask for pages of 2 MiB instead, but it reads that wish at the start of a process alone: so the
-commands start themselves again.
+clearing them (measured on two cores: 71 -> 51 ms for a step of `svt_digits`, 187 -> 131 ms for one of a six-block SVT
+at 32x32 with batches of 128). glibc can ask for pages of 2 MiB instead, but it reads that wish at the start of a
+process alone: so the commands start themselves again.
 """
 
 import os
