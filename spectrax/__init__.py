@@ -24,16 +24,17 @@ def compose(experiment: str = "svt_digits", overrides: list[str] | None = None) 
     return compose_config(experiment, overrides or [])
 
 
-def load(run: str, step: int | str = "best") -> Any:
+def load(run: str, step: int | str = "best", overrides: list[str] | None = None) -> Any:
     """A finished (or running) run, opened for use: `.config`, `.model`, `.dataset`, `.task`, `.predict(inputs)`.
 
     Args:
         run: the run directory.
         step: "best", "last" or the number of a saved step.
+        overrides: changes to its config, such as `["data_dir=/data"]`.
 
     Raises:
         spectrax.core.errors.CheckpointError: when the directory holds no checkpoint that fits its config.
     """
     from spectrax.evaluate import load_run
 
-    return load_run(run, step)
+    return load_run(run, step, overrides)

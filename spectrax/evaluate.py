@@ -75,12 +75,14 @@ def load_run(run: str, step: int | str = "best", overrides: list[str] | None = N
         CheckpointError: when there is no checkpoint, or it does not fit.
         ConfigError: when the config with its overrides is wrong.
     """
-    from spectrax.config.compose import recompose
+    from omegaconf import OmegaConf
+
+    from spectrax.saved_config import reopen
 
     path = Path(run)
-    if not (path / "config.yaml").exists():
-        raise CheckpointError(f"{path} is not a run directory: it holds no config.yaml. Give the directory of a run.")
-    return _open(path, recompose(path / "config.yaml", overrides or []), step)
+    config = reopen(path, overrides or [])
+    OmegaConf.resolve(config)
+    return _open(path, config, step)
 
 
 def _open(path: Path, config: "DictConfig", step: int | str) -> LoadedRun:

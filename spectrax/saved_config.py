@@ -1,40 +1,71 @@
-"""The config that a run directory was made with, and whether another may continue in it."""
+"""The config that a run directory was made with: kept, agreed with by a later start, opened by evaluation."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from spectrax.config.compose import essence
+from spectrax.config.compose import essence, read_config, recompose, references
 from spectrax.config.explain import differences
 from spectrax.core.errors import CheckpointError
 from spectrax.core.files import write_text
 
-_MAY_GROW = ("trainer.steps", "trainer.epochs")
+_CONFIG = "config.yaml"
+_REFERENCES = "references.yaml"  # the values of config.yaml that were references to others, as they were written
 
 
 def agree(run_dir: Path, config: DictConfig, overrides: list[str]) -> None:
     """Record the config in a new run directory, or find that it agrees with the one recorded there.
 
-    A larger `trainer.steps` or `trainer.epochs` is accepted: a finished run goes on.
+    A larger `trainer.steps` or `trainer.epochs` is accepted: a finished run goes on. So is anything as long as nothing
+    was saved that would have to fit.
 
     Raises:
         CheckpointError: listing every key that differs.
     """
-    path = run_dir / "config.yaml"
-    if path.exists():
-        saved = OmegaConf.to_container(OmegaConf.load(path))
+    path = run_dir / _CONFIG
+    if path.exists() and any(run_dir.glob("checkpoints/step_*")):
+        saved = OmegaConf.to_container(read_config(path))
         changed = differences(essence(saved), essence(OmegaConf.to_container(config, resolve=True)))
-        refused = {key: pair for key, pair in changed.items() if not _grew(key, *pair)}
+        refused = {key: pair for key, pair in changed.items() if not _grew(run_dir, key, *pair)}
         if refused:
             lines = "\n".join(f"  {key}: {old} -> {new}" for key, (old, new) in refused.items())
             raise CheckpointError(
                 f"The run in {run_dir} was made with another config:\n{lines}\n"
                 "Use the same values to continue it, or another run_dir to start anew."
             )
+    write_text(run_dir / _REFERENCES, OmegaConf.to_yaml(references(config)))
     write_text(path, OmegaConf.to_yaml(config, resolve=True))
     write_text(run_dir / "overrides.txt", "".join(f"{override}\n" for override in overrides))
 
 
-def _grew(key: str, old: Any, new: Any) -> bool:
-    return key in _MAY_GROW and isinstance(old, int | float) and isinstance(new, int | float) and new > old
+def reopen(run_dir: Path, overrides: list[str]) -> DictConfig:
+    """The config of a run, with changes, for this machine's data and devices.
+
+    Raises:
+        CheckpointError: when the directory is not a run's.
+        ConfigError: when the config or a change is wrong.
+    """
+    path = run_dir / _CONFIG
+    if not path.exists():
+        raise CheckpointError(
+            f"{run_dir} is not a run directory: it holds no {_CONFIG}. Give the directory of a run."
+        )
+    referring = run_dir / _REFERENCES
+    written = OmegaConf.to_container(read_config(referring), resolve=False) if referring.exists() else {}
+    # The devices that trained the run need not be here: the batch is split over those that are.
+    return recompose(path, written, ["mesh=data", *overrides])
+
+
+def _grew(run_dir: Path, key: str, old: Any, new: Any) -> bool:
+    if key == "trainer.steps" and old is None:
+        old = _finished_at(run_dir)
+    numbers = isinstance(old, int | float) and isinstance(new, int | float)
+    return key in ("trainer.steps", "trainer.epochs") and numbers and new > old
+
+
+def _finished_at(run_dir: Path) -> int | None:
+    """The last step of a finished run, whose length in steps its config need not say."""
+    summary = run_dir / "summary.json"
+    return json.loads(summary.read_text())["step"] if summary.exists() else None

@@ -6,7 +6,7 @@ from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from spectrax.config.targets import allowed_packages, resolve
+from spectrax.config.targets import allowed_places, resolve
 
 
 def build(node: Any, *, allow: tuple[str, ...] | None = None, **given: Any) -> Any:
@@ -55,4 +55,4 @@ def allow_packages(names: tuple[str, ...]) -> None:
 
 
 def _session_allowed() -> tuple[str, ...]:
-    return allowed_packages(_command_line_packages)
+    return allowed_places(_command_line_packages)

@@ -12,13 +12,21 @@ from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseExceptio
 
 from spectrax.config.explain import flat, nearest
 from spectrax.config.targets import resolve
-from spectrax.config.values import annotations, mismatch
+from spectrax.config.values import Made, annotations, mismatch
 from spectrax.core.errors import ConfigError
+from spectrax.core.protocols import Dataset, Loader, Model, Task, Trainer, Writer
 
 # Arguments that are given when an object is built, not in yaml.
-_GIVEN = {"model": {"rngs"}, "loader": {"dataset"}}
-_SCHEDULE_LENGTH = {"total_steps", "steps_per_epoch"}
+_GIVEN = {
+    "model": {"rngs"},
+    "loader": {"dataset"},
+    "schedule": {"total_steps", "steps_per_epoch"},
+    "optimizer.method": {"learning_rate", "mask", "weight_decay_mask"},
+}
+_WRITERS = "writer."  # each node of this group is one
+_NOUNS = {"model": Model, "dataset": Dataset, "loader": Loader, "task": Task, "trainer": Trainer}
 _TOP_LEVEL_TYPES = {"seed": int, "run_dir": str | None, "data_dir": str | None, "experiment": str}
+_SEEDS = range(2**32)
 
 
 def check(
@@ -70,6 +78,8 @@ def _top_level(tree: Mapping[str, Any], known: set[str] | None, needed: Iterable
         wanted = mismatch(tree[key], annotation) if key in tree else None
         if wanted:
             yield f"{key}={tree[key]!r} should be {wanted}."
+        elif key == "seed" and key in tree and tree[key] not in _SEEDS:
+            yield f"seed={tree[key]} should be from 0 to {_SEEDS.stop - 1}."
 
 
 def _nodes(tree: Any, path: str, allowed: tuple[str, ...], written: Mapping[str, Any]) -> Iterator[str]:
@@ -98,41 +108,71 @@ def _node(
             yield f"{path}.{key} is not supported; _target_ and _partial_ are."
     try:
         target = resolve(node["_target_"], allowed)
-        parameters = _parameters(target)
     except ConfigError as error:
         yield f"{path}._target_: {error}"
         return
-    except (TypeError, ValueError):
+    noun = _noun(path)
+    if mismatch(Made(target, node.get("_partial_", False)), noun):
+        yield f"{path}._target_: {node['_target_']} makes no {noun.__name__} (see spectrax.core.protocols)."
         return
-    yield from _arguments(node, path, target, parameters, written)
+    yield from _arguments(node, path, target, allowed, written)
 
 
-def _parameters(target: Any) -> Mapping[str, inspect.Parameter]:
-    """The arguments of a constructor (a metaclass such as flax's may hide them) or of a function."""
-    if not inspect.isclass(target):
-        return inspect.signature(target).parameters
-    return dict(list(inspect.signature(target.__init__).parameters.items())[1:])
+def _noun(path: str) -> Any:
+    """The protocol that the node of this path must make; Any for others."""
+    return Writer if path.startswith(_WRITERS) and path.count(".") == 1 else _NOUNS.get(path, Any)
+
+
+def _parameters(target: Any) -> Mapping[str, inspect.Parameter] | None:
+    """The arguments of a constructor (a metaclass such as flax's may hide them) or of a function, if it tells them."""
+    try:
+        if not inspect.isclass(target):
+            return inspect.signature(target).parameters
+        return dict(list(inspect.signature(target.__init__).parameters.items())[1:])
+    except (TypeError, ValueError):
+        return None
 
 
 def _arguments(
-    node: Mapping[str, Any], path: str, target: Any, parameters: Mapping[str, Any], written: Mapping[str, Any]
+    node: Mapping[str, Any], path: str, target: Any, allowed: tuple[str, ...], written: Mapping[str, Any]
 ) -> Iterator[str]:
+    parameters = _parameters(target)
+    if parameters is None:
+        return
     named = {name for name, p in parameters.items() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
     takes_any = any(p.kind == p.VAR_KEYWORD for p in parameters.values())
     given = {key for key in node if not key.startswith("_")}
-    later = _GIVEN.get(path, set()) | (_SCHEDULE_LENGTH if node.get("_partial_") else set())
-    hints = annotations(target)
+    later = _GIVEN.get(path, set())
     for key in sorted(given - named) if not takes_any else ():
         near = nearest(key, named - later) if named - later else []
         advice = f"nearest: {', '.join(f'{path}.{name}' for name in near)}" if near else "it takes none"
         yield f"{path}.{key} is not an argument of {node['_target_']}; {advice}."
     required = {name for name in named if parameters[name].default is inspect.Parameter.empty}
-    for key in sorted(required - given - later) if not node.get("_partial_") else ():
+    # Of what is bound elsewhere, nobody knows which arguments are still to come.
+    complete = not node.get("_partial_") or path in _GIVEN
+    for key in sorted(required - given - later) if complete else ():
         yield f"{path}.{key} is missing; {node['_target_']} needs it."
+    hints = annotations(target)
     for key in sorted(given & named & hints.keys()):
-        wanted = mismatch(node[key], hints[key])
-        source = written.get(f"{path}.{key}")
-        if wanted and source == "${seed}":
-            continue  # said once, of the seed itself
-        if wanted:
-            yield f"{path}.{key}={node[key]!r} should be {wanted}."
+        wanted = mismatch(_made(node[key], allowed), hints[key])
+        if wanted and written.get(f"{path}.{key}") != "${seed}":  # said once, of the seed itself
+            yield f"{path}.{key}={_shown(node[key])!r} should be {wanted}."
+
+
+def _made(value: Any, allowed: tuple[str, ...]) -> Any:
+    """The value with a `Made` for every node; a target that is wrong is told where the node itself is judged."""
+    if isinstance(value, list):
+        return [_made(item, allowed) for item in value]
+    if not isinstance(value, Mapping) or "_target_" not in value:
+        return value
+    try:
+        return Made(resolve(value["_target_"], allowed), bool(value.get("_partial_", False)))
+    except ConfigError:
+        return Made(None)
+
+
+def _shown(value: Any) -> Any:
+    """The value with nodes as short as their `_target_`."""
+    if isinstance(value, list):
+        return [_shown(item) for item in value]
+    return value.get("_target_", value) if isinstance(value, Mapping) else value

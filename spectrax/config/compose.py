@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,8 @@ from spectrax.config import find
 from spectrax.config.build import allow_packages
 from spectrax.config.check import check, raise_all
 from spectrax.config.explain import flat, nearest_key
-from spectrax.config.overrides import PATH_KEYS, parse, take, take_packages, with_experiment
-from spectrax.config.targets import allowed_packages
+from spectrax.config.overrides import PATH_KEYS, parse, take_packages, take_paths, with_experiment
+from spectrax.config.targets import allowed_places
 from spectrax.core.errors import ConfigError
 
 # What may differ between two starts of one run: where things are, what is shown, which devices compute.
@@ -25,24 +25,25 @@ _NOT_HASHED_ANYWHERE = ("data_dir", "manual_dir", "parallel")
 
 def compose(experiment: str, overrides: Sequence[str]) -> DictConfig:
     """The checked, resolved config of an experiment. Raises `ConfigError` listing every problem."""
-    return compose_command([f"+experiment={experiment}", *overrides])
+    config = compose_command([f"+experiment={experiment}", *overrides])
+    OmegaConf.resolve(config)
+    return config
 
 
 def compose_command(overrides: Sequence[str]) -> DictConfig:
-    """The checked, resolved config of a command line. Raises `ConfigError` listing every problem."""
+    """The checked config of a command line, its references still in place. Raises `ConfigError`, see `check`."""
     packages, words = take_packages(with_experiment(overrides))
     allow_packages(packages)
     config = compose_unchecked(words)
-    check(config, allowed_packages(packages), _top_level_keys(), find.own_groups())
-    OmegaConf.resolve(config)
+    check(config, allowed_places(packages), _top_level_keys(), find.own_groups())
     if config.run_dir is None:
-        config.run_dir = f"runs/{config.experiment}/{config_hash(OmegaConf.to_container(config))}"
+        config.run_dir = f"runs/{config.experiment}/{config_hash(OmegaConf.to_container(config, resolve=True))}"
     return config
 
 
 def compose_unchecked(overrides: Sequence[str]) -> DictConfig:
     """The composed config with its interpolations. Raises `ConfigError` for overrides that cannot be applied."""
-    paths, words = take(overrides, PATH_KEYS)
+    paths, words = take_paths(overrides)
     parsed, problems = parse(words)
     chosen = [o for o in parsed if o.key_or_group == "experiment" or _is_group(o)]
     groups = [o.input_line for o in chosen]
@@ -64,7 +65,7 @@ def compose_unchecked(overrides: Sequence[str]) -> DictConfig:
     with open_dict(config):
         config.experiment = next(o.value() for o in parsed if o.key_or_group == "experiment")
         config.update(paths)
-        config.data_dir = str(Path(config.data_dir or find.default_data_dir()).expanduser())
+        config.data_dir = config.data_dir or find.default_data_dir()
     return config
 
 
@@ -86,21 +87,24 @@ def _without_strangers(config: DictConfig, chosen: Sequence[Any], kept: Sequence
     return config
 
 
-def recompose(saved: Path, overrides: Sequence[str]) -> DictConfig:
+def recompose(saved: Path, references: Mapping[str, str], overrides: Sequence[str]) -> DictConfig:
     """A saved run's config with changes: whole nodes (`dataset=NAME`) or values (`dataset.image_size=64`).
+
+    Args:
+        saved: the resolved config as yaml.
+        references: dotted key to `${...}` for the values that were references, so that changes reach them.
 
     Raises:
         ConfigError: when the file is not a config, or a change is wrong.
     """
     packages, words = take_packages(overrides)
     allow_packages(packages)
-    try:
-        config = OmegaConf.load(saved)
-    except (OSError, ValueError, yaml.YAMLError, OmegaConfBaseException) as error:
-        raise ConfigError(f"{saved} is not a readable config ({str(error).splitlines()[0]}).") from error
-    paths, words = take(words, PATH_KEYS)
+    config = read_config(saved)
+    paths, words = take_paths(words)
     parsed, problems = parse(words)
     raise_all(problems)
+    for key, reference in references.items():
+        OmegaConf.update(config, key, reference)
     for override in parsed:
         if _is_group(override):
             group = _hydra_compose([override.input_line])
@@ -109,16 +113,33 @@ def recompose(saved: Path, overrides: Sequence[str]) -> DictConfig:
         if not _is_group(override):
             raise_all([problem] if (problem := _value_problem(override, config)) else [])
             OmegaConf.update(config, override.key_or_group, override.value(), force_add=False)
-    config.update(paths)
-    check(config, allowed_packages(packages), _top_level_keys())
-    OmegaConf.resolve(config)
+    if not config.data_dir or not Path(config.data_dir).is_dir():
+        config.data_dir = find.default_data_dir()  # the run comes from another machine
+    config.update({key: value for key, value in paths.items() if value is not None})
+    check(config, allowed_places(packages), _top_level_keys())
+    return config
+
+
+def references(config: DictConfig) -> dict[str, str]:
+    """Dotted key to `${...}` for every value that refers to another."""
+    leaves = flat(OmegaConf.to_container(config, resolve=False))
+    return {key: value for key, value in leaves if isinstance(value, str) and "${" in value}
+
+
+def read_config(path: Path) -> DictConfig:
+    """A yaml file. Raises `ConfigError` when it is not readable as a config."""
+    try:
+        config = OmegaConf.load(path)
+    except (OSError, ValueError, yaml.YAMLError, OmegaConfBaseException) as error:
+        raise ConfigError(f"{path} is not a readable config ({str(error).splitlines()[0]}).") from error
+    if not isinstance(config, DictConfig):
+        raise ConfigError(f"{path} is not a readable config: it holds no keys.")
     return config
 
 
 def compose_dataset(overrides: Sequence[str]) -> DictConfig:
-    """Only what preparing data needs: the checked, resolved `dataset` node. Raises `ConfigError`."""
-    config = compose_command(overrides)
-    return config.dataset
+    """Only what preparing data needs: the checked `dataset` node. Raises `ConfigError`."""
+    return compose_command(overrides).dataset
 
 
 def config_hash(tree: dict[str, Any]) -> str:
@@ -181,7 +202,7 @@ def _problems_of(overrides: Sequence[str]) -> list[str]:
     try:
         config = _hydra_compose(overrides)
         config.data_dir = config.data_dir or find.default_data_dir()
-        check(config, allowed_packages(), None)
+        check(config, allowed_places(), None)
     except ConfigError as error:
         return str(error).split("\n  ")[1:]
     return []

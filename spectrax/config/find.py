@@ -56,7 +56,7 @@ def first_comment(path: Path) -> str:
 def default_data_dir() -> str:
     """$SPECTRAX_DATA_DIR, or `spectrax` in the user's cache directory."""
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return os.environ.get("SPECTRAX_DATA_DIR") or str(Path(cache).expanduser() / "spectrax")
+    return str(Path(os.environ.get("SPECTRAX_DATA_DIR") or Path(cache) / "spectrax").expanduser())
 
 
 def _ours(name: str) -> Path:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from spectrax.config import find
@@ -33,11 +34,24 @@ def take(overrides: Sequence[str], keys: Iterable[str]) -> tuple[dict[str, str],
     return taken, rest
 
 
+def take_paths(overrides: Sequence[str]) -> tuple[dict[str, str | None], list[str]]:
+    """Split off `run_dir=PATH` and `data_dir=PATH`; `~` is the user's home, nothing or `null` the default."""
+    taken, rest = take(overrides, PATH_KEYS)
+    return {key: None if value in ("", "null") else str(Path(value).expanduser()) for key, value in taken.items()}, rest
+
+
 def take_packages(overrides: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
     """Split off `allow_packages=[a,b]`."""
     taken, rest = take(overrides, ("allow_packages",))
     names = taken.get("allow_packages", "").strip("[]").split(",")
     return tuple(name.strip() for name in names if name.strip()), rest
+
+
+def without_grammar(overrides: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Split the words that Hydra must not parse (paths, packages) from those that it does."""
+    keys = (*PATH_KEYS, "allow_packages")
+    apart = [word for word in overrides if word.partition("=")[0].lstrip("+") in keys and "=" in word]
+    return apart, [word for word in overrides if word not in apart]
 
 
 def parse(overrides: Sequence[str]) -> tuple[list[Any], list[str]]:

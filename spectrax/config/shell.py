@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from spectrax.core.errors import ConfigError, SpectraxError
+from spectrax.core.errors import ConfigError, Preempted, SpectraxError
 from spectrax.core.huge_pages import restart_with_huge_pages
 
 if TYPE_CHECKING:
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 Job = Callable[["DictConfig", list[str]], int | None]
 _INTERRUPTED = 130
+_STOPPED = (Preempted.exit_code, _INTERRUPTED)
 
 
 def command(run: Job, text: str) -> Callable[[], int]:
@@ -98,43 +99,56 @@ def _dispatch(run: Job, words: list[str]) -> int | None:
 def _print_config(overrides: list[str], resolve: bool) -> int:
     from omegaconf import OmegaConf
 
-    from spectrax.config.compose import compose_command, compose_unchecked
-    from spectrax.config.overrides import take_packages, with_experiment
+    from spectrax.config.compose import compose_command
 
-    checked = compose_command(overrides)
-    shown = checked if resolve else compose_unchecked(take_packages(with_experiment(overrides))[1])
-    print(OmegaConf.to_yaml(shown), end="")
+    print(OmegaConf.to_yaml(compose_command(overrides), resolve=resolve), end="")
     return 0
 
 
 def _sweep(run: Job, overrides: list[str]) -> int:
-    """Every combination, through Hydra's sweeper and launcher; past failures; the first non-zero code at the end."""
+    """Every combination, through Hydra's sweeper and launcher; past failures; the first non-zero code at the end.
+
+    A signal, or a second Ctrl-C, ends the whole sweep: its code is returned and no other run begins.
+    """
     from hydra import main as hydra_main
     from hydra.core.hydra_config import HydraConfig
 
     from spectrax.config import find
     from spectrax.config.compose import compose_command, register
-    from spectrax.config.overrides import split_sweeps, with_experiment
+    from spectrax.config.overrides import split_sweeps, with_experiment, without_grammar
 
-    words = with_experiment(overrides)
+    verbatim, words = without_grammar(with_experiment(overrides))
     if not any(word.startswith("hydra/") for word in words):
         # Another sweeper has a grammar of its own; the usual one is checked whole before the first run starts.
-        for job in split_sweeps(words):
-            compose_command(job)
+        _check_directories([compose_command([*verbatim, *job]).run_dir for job in split_sweeps(words)])
     register()
     codes: list[int] = []
 
     def one(_: Any) -> None:
+        if codes and codes[-1] in _STOPPED:
+            return
         job = list(HydraConfig.get().overrides.task)
         print(f"[{len(codes)}] {' '.join(job)}", flush=True)
-        code = guarded(lambda: run(compose_command(job), job))
+        code = guarded(lambda: run(compose_command([*verbatim, *job]), [*verbatim, *job]))
         if code:
             print(f"[{len(codes)}] failed with exit code {code}: {' '.join(job)}", file=sys.stderr, flush=True)
         codes.append(code)
 
     sys.argv = [sys.argv[0], "--multirun", *words]
     hydra_main(version_base="1.3", config_path=str(find.config_folder()), config_name="train")(one)()
+    if codes and codes[-1] in _STOPPED:
+        return codes[-1]
     return next((code for code in codes if code), 0)
+
+
+def _check_directories(run_dirs: list[str]) -> None:
+    """Raise `ConfigError` when two runs of a sweep would share a directory."""
+    shared = next((path for path in run_dirs if run_dirs.count(path) > 1), None)
+    if shared is not None:
+        raise ConfigError(
+            f"Several runs of the sweep would share run_dir={shared}. Leave it out (each then has its own below runs/), "
+            "or name what differs in it, such as run_dir='out/seed${seed}'."
+        )
 
 
 def _help(text: str, keys: Mapping[str, str] | None = None) -> int:

@@ -1,7 +1,7 @@
 """Resolving `_target_`s, and refusing what they must not be.
 
-A config may only name classes and functions of known packages. The resolved object is what is judged, by the module it
-was defined in: a dotted path can wander through a known package into any other (`jax._src.config.os.system`).
+A config may only name public classes and functions of known places. The resolved object is what is judged, by the
+module it was defined in: a dotted path can wander through a known place into any other (`optax.os.system`).
 """
 
 import importlib
@@ -13,61 +13,106 @@ from typing import Any
 from spectrax.config.explain import nearest
 from spectrax.core.errors import ConfigError
 
-KNOWN_PACKAGES = ("spectrax", "optax", "flax", "jax")
+# Rooms whose things experiments are made of, and libraries of pure functions. Whole packages would let a config reach
+# what writes files (`flax.io.rmtree`, `jax.numpy.save`).
+KNOWN_PLACES = (
+    "spectrax.data",
+    "spectrax.models",
+    "spectrax.nn",
+    "spectrax.ops",
+    "spectrax.parallel",
+    "spectrax.tasks",
+    "spectrax.training",
+    "spectrax.writers",
+    "optax",
+    "flax.nnx",
+    "jax.nn",
+)
+_DEFINED_IN = {"jax.nn": "jax._src.nn"}  # where the things of a place really come from
 
 
-def allowed_packages(command_line: Iterable[str] = ()) -> tuple[str, ...]:
-    """Known packages, those of the user's own `~/.config/spectrax/config.yaml` (key `allow_packages`), and those of
-    the command line. Never widened by an experiment or a saved run."""
-    own = Path("~/.config/spectrax/config.yaml").expanduser()
-    listed: list[str] = []
-    if own.exists():
-        import yaml
+def allowed_places(command_line: Iterable[str] = ()) -> tuple[str, ...]:
+    """Known places, the packages of the user's own `~/.config/spectrax/config.yaml` (key `allow_packages`), and those
+    of the command line. Never widened by an experiment or a saved run.
 
-        listed = list((yaml.safe_load(own.read_text()) or {}).get("allow_packages", []))
-    return (*KNOWN_PACKAGES, *listed, *command_line)
+    Raises:
+        ConfigError: when the user's file is not readable.
+    """
+    return (*KNOWN_PLACES, *_users_own(), *command_line)
+
+
+def _users_own() -> list[str]:
+    path = Path("~/.config/spectrax/config.yaml").expanduser()
+    if not path.exists():
+        return []
+    import yaml
+
+    try:
+        packages = (yaml.safe_load(path.read_text()) or {}).get("allow_packages", [])
+    except (OSError, ValueError, AttributeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path} is not readable yaml: {str(error).splitlines()[0]}") from error
+    return [packages] if isinstance(packages, str) else list(packages)
 
 
 def resolve(target: Any, allowed: tuple[str, ...]) -> Any:
     """The class or function named by `target`.
 
     Raises:
-        ConfigError: when its package is not allowed, it does not import, or it is defined elsewhere. Nothing outside
-            the allowed packages is imported.
+        ConfigError: when its place is not allowed, it does not import, or it is defined elsewhere. Nothing outside
+            the allowed places is imported.
     """
     if not isinstance(target, str) or not all(part.isidentifier() for part in target.split(".")):
         raise ConfigError(f"{target!r} is not a dotted name.")
-    if target.split(".")[0] not in allowed:
+    if not _within(target, allowed):
         raise ConfigError(_outside(target, allowed))
-    found = _import(target)
-    module = getattr(found, "__module__", None) or ""
+    if any(part.startswith("_") for part in target.split(".")):
+        raise ConfigError(f"{target} is private: a part of it begins with an underscore.")
+    found = _find(target)
     if not (inspect.isclass(found) or inspect.isroutine(inspect.unwrap(found))):
         raise ConfigError(f"{target} is neither a class nor a function.")
-    if module.split(".")[0] not in allowed:
+    module = getattr(found, "__module__", None) or ""
+    if not _within(module, (*allowed, *(_DEFINED_IN[place] for place in allowed if place in _DEFINED_IN))):
         raise ConfigError(_outside(f"{target}, which is {module}.{found.__name__},", allowed))
     return found
 
 
-def _import(target: str) -> Any:
+def _within(name: str, places: Iterable[str]) -> bool:
+    return any(name == place or name.startswith(f"{place}.") for place in places)
+
+
+def _find(target: str) -> Any:
     parts = target.split(".")
-    found = importlib.import_module(parts[0])
+    found = _import(parts[0])
     for index, part in enumerate(parts[1:], start=1):
-        path = ".".join(parts[: index + 1])
         if not hasattr(found, part) and inspect.ismodule(found):
-            try:
-                importlib.import_module(path)
-            except ModuleNotFoundError as error:
-                if error.name != path:
-                    raise ConfigError(f"{path} does not import: {error}. Install what it needs.") from error
+            _import(".".join(parts[: index + 1]))
         if not hasattr(found, part):
             near = ", ".join(nearest(part, [name for name in dir(found) if not name.startswith("_")]))
-            raise ConfigError(f"{target} does not exist: {'.'.join(parts[:index])} has no {part}. Nearest: {near}.")
+            advice = f" Nearest: {near}." if near else ""
+            raise ConfigError(f"{target} does not exist: {'.'.join(parts[:index])} has no {part}.{advice}")
         found = getattr(found, part)
     return found
 
 
+def _import(path: str) -> Any:
+    """The module, or None when there is none of that name. Whatever a user's module raises is told in a sentence."""
+    try:
+        return importlib.import_module(path)
+    except ModuleNotFoundError as error:
+        if error.name != path:
+            raise ConfigError(f"{path} does not import: {error}. Install what it needs.") from error
+        if "." not in path:
+            raise ConfigError(
+                f"there is no package {path}. Install it, or run where it lies (PYTHONPATH=DIRECTORY)."
+            ) from error
+        return None
+    except Exception as error:
+        said = str(error).splitlines() or [""]
+        raise ConfigError(f"{path} does not import: {type(error).__name__}: {said[0]}") from error
+
+
 def _outside(what: str, allowed: tuple[str, ...]) -> str:
     return (
-        f"{what} is outside the allowed packages ({', '.join(allowed)}). If it is your own code, allow its package on "
+        f"{what} is outside the allowed places ({', '.join(allowed)}). If it is your own code, allow its package on "
         "the command line: allow_packages=[NAME]."
     )

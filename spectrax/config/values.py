@@ -1,6 +1,7 @@
 """Does a config value fit the annotation of the argument it is for?"""
 
 import collections.abc
+import dataclasses
 import inspect
 import types
 import typing
@@ -8,12 +9,28 @@ from collections.abc import Mapping
 from typing import Any, Literal, Union, get_args, get_origin
 
 _SEQUENCES = (list, tuple, collections.abc.Sequence, collections.abc.Iterable)
+_PLAIN = (int, float, str, bool)
+
+
+@dataclasses.dataclass(frozen=True)
+class Made:
+    """What a nested `_target_` node makes.
+
+    Attributes:
+        by: the class or function; None when it is not known, which fits anywhere.
+        partial: it is bound, not called.
+    """
+
+    by: Any
+    partial: bool = False
 
 
 def mismatch(value: Any, annotation: Any) -> str | None:
     """What was wanted, in words, when the value does not fit; None when it does or nothing can be said.
 
-    Objects (nested `_target_` nodes) fit anything: their own arguments are checked where they are built.
+    Args:
+        value: a value of yaml, with a `Made` in the place of every nested `_target_` node.
+        annotation: a type, as of an argument of a constructor.
     """
     if _fits(value, annotation):
         return None
@@ -22,8 +39,10 @@ def mismatch(value: Any, annotation: Any) -> str | None:
 
 def _fits(value: Any, annotation: Any) -> bool:
     origin = get_origin(annotation)
-    if isinstance(value, Mapping) and "_target_" in value:
-        return annotation not in (int, float, str, bool)
+    if annotation is Any or annotation is object:
+        return True
+    if isinstance(value, Made) and origin not in (Union, types.UnionType):
+        return annotation not in _PLAIN and _makes(value, origin or annotation)
     if annotation is None or annotation is type(None):
         return value is None
     if origin in (Union, types.UnionType):
@@ -49,6 +68,37 @@ def _fits(value: Any, annotation: Any) -> bool:
     return not (inspect.isclass(annotation) or origin is collections.abc.Callable)
 
 
+def _makes(made: Made, wanted: Any) -> bool:
+    """Whether the object that a node makes can be a `wanted`; what cannot be known is taken to fit."""
+    if made.by is None or not inspect.isclass(wanted):
+        return True
+    if made.partial:
+        return wanted is collections.abc.Callable
+    kind = made.by if inspect.isclass(made.by) else annotations(made.by).get("return", Any)
+    kind = get_origin(kind) or kind
+    if kind is None or kind is type(None):
+        return False
+    if kind is Any or kind is object or not inspect.isclass(kind):
+        return True
+    if getattr(wanted, "_is_protocol", False):
+        return all(_has_method(kind, name) for name in _methods(wanted))
+    if wanted is collections.abc.Callable:
+        return kind is types.FunctionType or _has_method(kind, "__call__")
+    return issubclass(kind, wanted)
+
+
+def _methods(protocol: type) -> list[str]:
+    """The methods that a protocol asks for; its plain attributes are set in constructors, where they cannot be seen."""
+    names = [name for base in protocol.__mro__ if getattr(base, "_is_protocol", False) for name in vars(base)]
+    asked = [name for name in names if not name.startswith("_") or name in ("__call__", "__len__", "__getitem__")]
+    return [name for name in asked if inspect.isfunction(getattr(protocol, name))]
+
+
+def _has_method(kind: type, name: str) -> bool:
+    """Looked up in the class itself: every class has the `__call__` of its metaclass."""
+    return any(name in vars(base) for base in kind.__mro__)
+
+
 def _words(annotation: Any) -> str:
     if annotation is None or annotation is type(None):
         return "null"
@@ -61,7 +111,7 @@ def _words(annotation: Any) -> str:
         return f"a list ({_words(inner[0])} each)" if inner else "a list"
     names: dict[Any, str] = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
     name = getattr(annotation, "__name__", str(annotation))
-    return names.get(annotation, f"a node with _target_ ({name})")
+    return names.get(annotation, f"a node whose _target_ is a {name}")
 
 
 def annotations(target: Any) -> dict[str, Any]:

@@ -66,7 +66,7 @@ class SVT(nnx.Module):
         mixer: Literal["channel", "channel_token"] = "channel_token",
         drop_path: float = 0.0,
         token_label: bool = False,
-        dtype: str = "float32",
+        dtype: Literal["float32", "bfloat16"] = "float32",
         remat: bool = False,
         rngs: nnx.Rngs,
     ):
@@ -76,6 +76,8 @@ class SVT(nnx.Module):
                 raise ConfigError(f"model.{key} has {len(values)} entries; SVT has four stages.")
         if not 0 <= scatter_stages <= 4:
             raise ConfigError(f"model.scatter_stages={scatter_stages} must be from 0 to 4.")
+        if not 0 <= drop_path < 1:
+            raise ConfigError(f"model.drop_path={drop_path} must be at least 0 and below 1.")
         self.remat = remat
         rates = np.linspace(0.0, drop_path, sum(depths)).tolist()
         grids = stage_grids(image_size)

@@ -1,18 +1,24 @@
 """Configs: composing, checking in one pass, targets that are refused, user folders, hashes, saved runs."""
 
 import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 from omegaconf import OmegaConf
 
 import spectrax
-from spectrax.config import find, targets
+from spectrax.config import find
 from spectrax.config.build import build
-from spectrax.config.compose import compose_command, config_hash, essence, recompose
+from spectrax.config.compose import compose_command, config_hash, essence
 from spectrax.config.explain import differences, nearest_key
-from spectrax.config.values import mismatch
+from spectrax.config.values import Made, mismatch
 from spectrax.core.errors import CheckpointError, ConfigError
-from spectrax.saved_config import agree
+from spectrax.core.protocols import Dataset, Task
+from spectrax.data.images import Images
+from spectrax.saved_config import agree, reopen
+from spectrax.training.gradient import Gradient
 
 
 def problem(*overrides):
@@ -20,6 +26,10 @@ def problem(*overrides):
         compose_command(list(overrides))
     assert caught.value.exit_code == 2
     return str(caught.value)
+
+
+def resolved(*overrides):
+    return OmegaConf.to_container(compose_command(list(overrides)), resolve=True)
 
 
 def test_compose_gives_a_resolved_config():
@@ -64,6 +74,15 @@ def test_the_default_experiment():
         (["model._target_=spectrax.models.missing.SVT"], ["model._target_", "no missing"]),
         (["model._target_=spectrax.nn.scattering.BLOCKS"], ["model._target_", "neither a class nor a function"]),
         (["model._recursive_=false"], ["model._recursive_"]),
+        (["model._target_=spectrax.data.images.Images"], ["model._target_", "makes no Model"]),
+        (["trainer._target_=spectrax.training.run_directory.record_environment"], ["makes no Trainer"]),
+        (["writer.csv._target_=spectrax.models.svt.SVT"], ["writer.csv._target_", "makes no Writer"]),
+        (["dataset.source._target_=optax.adam"], ["dataset.source='optax.adam'", "ImageSource"]),
+        (["dataset.train.0._target_=optax.adam"], ["dataset.train=['optax.adam', ", "Transform"]),
+        (["model._target_=optax._src.alias.adam"], ["model._target_", "private"]),
+        (["~schedule.peak"], ["schedule.peak is missing"]),
+        (["seed=-1"], ["seed=-1", "from 0"]),
+        (["precision.compute_dtype=float16"], ["model.dtype='float16'", "float32, bfloat16"]),
     ],
 )
 def test_what_is_wrong_is_named(overrides, words):
@@ -89,6 +108,10 @@ def test_all_problems_at_once_and_each_once():
         "spectrax.core.files.os.system",
         "spectrax.data.prepared.shutil.rmtree",
         "flax.nnx.__builtins__.eval",
+        "flax.io.rmtree",
+        "jax.numpy.load",
+        "spectrax.core.files.write_text",
+        "optax.adam.__globals__",
     ],
 )
 def test_targets_outside_the_known_packages_are_refused_and_not_run(target, tmp_path, monkeypatch):
@@ -117,6 +140,9 @@ def test_the_command_line_allows_packages(tmp_path, monkeypatch):
             class Tiny(nnx.Module):
                 def __init__(self, width: int, *, rngs):
                     self.layer = nnx.Linear(width, width, rngs=rngs)
+
+                def __call__(self, inputs, *, train, key=None):
+                    return self.layer(inputs)
             """
         )
     )
@@ -160,12 +186,12 @@ def test_unreadable_yaml_is_named(tmp_path, monkeypatch):
 
 
 def test_the_hash_names_what_is_computed_not_where():
-    base = config_hash(OmegaConf.to_container(compose_command([])))
+    base = config_hash(resolved())
     for same in (["data_dir=/elsewhere"], ["writer=quiet"], ["mesh.data=1"], ["run_dir=/r"]):
-        assert config_hash(OmegaConf.to_container(compose_command(same))) == base, same
+        assert config_hash(resolved(*same)) == base, same
     for other in (["seed=1"], ["trainer.steps=3"], ["model.stem_width=8"]):
-        assert config_hash(OmegaConf.to_container(compose_command(other))) != base, other
-    assert "data_dir" not in str(essence(OmegaConf.to_container(compose_command([]))))
+        assert config_hash(resolved(*other)) != base, other
+    assert "data_dir" not in str(essence(resolved()))
 
 
 def test_paths_are_taken_as_they_are():
@@ -173,27 +199,73 @@ def test_paths_are_taken_as_they_are():
     assert config.run_dir == "a, b=[c] {d}" and config.data_dir == "x y"
 
 
-def test_a_saved_config_with_changes(tmp_path):
-    saved = tmp_path / "config.yaml"
-    saved.write_text(OmegaConf.to_yaml(compose_command(["trainer.steps=7"])))
-    config = recompose(saved, ["dataset=fashion_mnist", "trainer.eval_batch_size=10"])
+def test_a_users_module_that_does_not_import_is_a_sentence(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "their_slip.py").write_text("def f(:\n")
+    (tmp_path / "their_need.py").write_text("import a_package_that_is_not_there\n")
+    for package, word in [("their_slip", "SyntaxError"), ("their_need", "Install"), ("their_absence", "no package")]:
+        text = problem(f"allow_packages=[{package}]", f"model._target_={package}.Model")
+        assert f"model._target_: {'there is' if package == 'their_absence' else package}" in text and word in text
+
+
+def test_where_things_are_may_be_left_out_or_at_home(monkeypatch):
+    monkeypatch.setenv("SPECTRAX_DATA_DIR", "~/data")
+    config = compose_command(["run_dir=null", "data_dir="])
+    assert config.run_dir.startswith("runs/svt_digits/") and config.data_dir == str(Path.home() / "data")
+    assert compose_command(["run_dir=~/run"]).run_dir == str(Path.home() / "run")
+
+
+@pytest.fixture
+def saved_run(tmp_path):
+    agree(tmp_path, compose_command(["trainer.steps=7", "mesh.data=8", f"data_dir={tmp_path}"]), [])
+    return tmp_path
+
+
+def test_a_saved_config_with_changes(saved_run):
+    config = reopen(saved_run, ["dataset=fashion_mnist", "trainer.eval_batch_size=10", "precision=bfloat16"])
     assert config.trainer.steps == 7 and config.trainer.eval_batch_size == 10
-    assert config.dataset.class_names[0] == "t-shirt"
+    assert config.dataset.class_names[0] == "t-shirt" and config.model.image_size == 48
+    # A change reaches what referred to it, and what referred to the place of data means this machine's.
+    assert config.loader.eval_batch_size == 10 and config.model.dtype == "bfloat16"
+    assert config.dataset.data_dir == str(saved_run)
+    assert reopen(saved_run, ["data_dir=/elsewhere"]).dataset.data_dir == "/elsewhere"
+    # The devices that trained it need not be here.
+    assert config.mesh.data == -1
     with pytest.raises(ConfigError, match=r"trainer\.stepz"):
-        recompose(saved, ["trainer.stepz=7"])
-    saved.write_text("[1")
+        reopen(saved_run, ["trainer.stepz=7"])
+    (saved_run / "config.yaml").write_text("[1")
     with pytest.raises(ConfigError, match="not a readable config"):
-        recompose(saved, [])
+        reopen(saved_run, [])
+
+
+def test_a_run_from_another_machine_finds_this_ones_data(saved_run, monkeypatch):
+    text = (saved_run / "config.yaml").read_text()
+    (saved_run / "config.yaml").write_text(text.replace(f"data_dir: {saved_run}", "data_dir: /of/another/machine"))
+    monkeypatch.setenv("SPECTRAX_DATA_DIR", "/here")
+    assert reopen(saved_run, []).dataset.data_dir == "/here"
 
 
 def test_a_run_may_grow_but_not_change(tmp_path):
-    config = compose_command(["trainer.steps=10", f"run_dir={tmp_path}"])
-    agree(tmp_path, config, [])
-    agree(tmp_path, compose_command(["trainer.steps=20", f"run_dir={tmp_path}"]), [])
+    def start(*overrides):
+        agree(tmp_path, compose_command([*overrides, f"run_dir={tmp_path}"]), [])
+
+    start("trainer.steps=10", "model.stem_width=32")
+    start("trainer.steps=10")  # nothing was saved with the other width
+    (tmp_path / "checkpoints" / "step_10").mkdir(parents=True)
+    start("trainer.steps=20")
     with pytest.raises(CheckpointError, match=r"trainer\.steps: 20 -> 5"):
-        agree(tmp_path, compose_command(["trainer.steps=5", f"run_dir={tmp_path}"]), [])
+        start("trainer.steps=5")
     with pytest.raises(CheckpointError, match=r"model\.stem_width: 16 -> 24"):
-        agree(tmp_path, compose_command(["trainer.steps=20", "model.stem_width=24", f"run_dir={tmp_path}"]), [])
+        start("trainer.steps=20", "model.stem_width=24")
+
+
+def test_a_finished_run_counted_in_epochs_grows_by_steps(tmp_path):
+    agree(tmp_path, compose_command([]), [])
+    (tmp_path / "checkpoints" / "step_30").mkdir(parents=True)
+    with pytest.raises(CheckpointError, match=r"trainer\.steps: None -> 40"):
+        agree(tmp_path, compose_command(["trainer.steps=40"]), [])
+    (tmp_path / "summary.json").write_text('{"step": 30}')
+    agree(tmp_path, compose_command(["trainer.steps=40"]), [])
 
 
 def test_differences_and_nearest_keys():
@@ -206,9 +278,11 @@ def test_differences_and_nearest_keys():
 
 
 def test_values_and_annotations():
-    fits = [(3, int), (3, float), (None, int | None), ([1, 2], list[int]), ({"_target_": "x"}, targets.resolve)]
+    fits = [(3, int), (3, float), (None, int | None), ([1, 2], list[int]), (Made(None), Dataset), ("x", Any)]
+    fits += [(Made(Images), Dataset), (Made(Images), Dataset | None), (Made(Gradient, partial=True), Callable)]
     assert all(mismatch(value, annotation) is None for value, annotation in fits)
     unfit = [(3.5, int), (True, int), ("x", float), (1, bool), ("ab", list[str]), ([1, "a"], list[int])]
+    unfit += [(Made(Images), Task), (Made(Images), int), (Made(Images, partial=True), Dataset), (3, Dataset)]
     assert all(mismatch(value, annotation) for value, annotation in unfit)
 
 
