@@ -1,12 +1,11 @@
 """`python -m spectrax.evaluate checkpoint=RUN [split=test] [dataset=NAME]`: the metrics of a checkpoint."""
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spectrax.config.shell import plain_command
-from spectrax.core.errors import CheckpointError, ConfigError
+from spectrax.core.errors import CheckpointError, ConfigError, RunDirectoryError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from spectrax.core.protocols import Experiment
+    from spectrax.training.checkpoints import Checkpoints
 
 _KEYS = {
     "checkpoint": "the run directory",
@@ -99,7 +99,7 @@ def _open(path: Path, config: "DictConfig", step: int | str) -> LoadedRun:
     graph, weights = abstract_weights(experiment.make_model, replicated(experiment.mesh))
     checkpoints = Checkpoints(path / "checkpoints", read_only=True)
     try:
-        number = _step_number(checkpoints.steps(), path, step)
+        number = _step_number(checkpoints, path, step)
         with jax.set_mesh(experiment.mesh):
             weights, _ = checkpoints.restore_weights(number, weights)
     finally:
@@ -114,14 +114,14 @@ def _open(path: Path, config: "DictConfig", step: int | str) -> LoadedRun:
     )
 
 
-def _step_number(steps: list[int], path: Path, wanted: int | str) -> int:
+def _step_number(checkpoints: "Checkpoints", path: Path, wanted: int | str) -> int:
+    steps = checkpoints.steps()
     if not steps:
         raise CheckpointError(f"{path} holds no finished checkpoint yet. Let it train until its first save.")
     if wanted == "last":
         return steps[-1]
     if wanted == "best":
-        summary = path / "summary.json"
-        best = json.loads(summary.read_text())["best_step"] if summary.exists() else None
+        best = checkpoints.best_step()
         return best if best in steps else steps[-1]
     if not str(wanted).isdigit() or int(wanted) not in steps:
         raise CheckpointError(f"{path} has no checkpoint of step {wanted}. Choose best, last or one of {steps}.")
@@ -144,21 +144,24 @@ def run(keys: "Mapping[str, str]", overrides: list[str]) -> int:
     record = {"checkpoint": keys["checkpoint"], "step": loaded.step, "split": split, "metrics": metrics}
     default = Path(keys["checkpoint"]) / f"evaluation_{split}_{loaded.step}.json"
     output = Path(keys.get("output") or default)
-    write_json(output, {**record, "overrides": overrides})
-    _print(record, output)
+    _print(record)
+    try:
+        write_json(output, {**record, "overrides": overrides})
+    except OSError as error:
+        # The run may lie where only reading is allowed: the metrics are above all the same.
+        raise RunDirectoryError(f"{output} cannot be written ({error.strerror}). Give output=FILE.") from error
+    print(f"Written: {output}")
     return 0
 
 
-def _print(record: "Mapping[str, Any]", output: Path) -> None:
+def _print(record: "Mapping[str, Any]") -> None:
     from rich.console import Console
     from rich.table import Table
 
     table = Table(title=f"{record['split']} split, step {record['step']}", show_header=False, title_justify="left")
     for name, value in record["metrics"].items():
         table.add_row(name, f"{value:.6f}")
-    console = Console(soft_wrap=True)
-    console.print(table)
-    console.print(f"Written: {output}", highlight=False)
+    Console(soft_wrap=True).print(table)
 
 
 main = plain_command(run, __doc__, _KEYS, required=["checkpoint"])

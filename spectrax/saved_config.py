@@ -12,7 +12,7 @@ from spectrax.core.errors import CheckpointError
 from spectrax.core.files import write_text
 
 _CONFIG = "config.yaml"
-_REFERENCES = "references.yaml"  # the values of config.yaml that were references to others, as they were written
+_REFERENCES = ".references.yaml"  # the values of config.yaml that were references to others, as they were written
 
 
 def agree(run_dir: Path, config: DictConfig, overrides: list[str]) -> None:
@@ -49,9 +49,7 @@ def reopen(run_dir: Path, overrides: list[str]) -> DictConfig:
     """
     path = run_dir / _CONFIG
     if not path.exists():
-        raise CheckpointError(
-            f"{run_dir} is not a run directory: it holds no {_CONFIG}. Give the directory of a run."
-        )
+        raise CheckpointError(f"{run_dir} is not a run directory: it holds no {_CONFIG}. Give the directory of a run.")
     referring = run_dir / _REFERENCES
     written = OmegaConf.to_container(read_config(referring), resolve=False) if referring.exists() else {}
     # The devices that trained the run need not be here: the batch is split over those that are.

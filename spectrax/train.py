@@ -13,6 +13,13 @@ if TYPE_CHECKING:
 
 def run(config: "DictConfig", overrides: list[str]) -> int:
     """One run, from its config to its summary; the exit code."""
+    from spectrax.training.preemption import ending_at_once
+
+    with ending_at_once():
+        return _train(config, overrides)
+
+
+def _train(config: "DictConfig", overrides: list[str]) -> int:
     from spectrax.assembly import assemble
     from spectrax.config.build import build
     from spectrax.parallel import devices, startup
@@ -20,6 +27,7 @@ def run(config: "DictConfig", overrides: list[str]) -> int:
     from spectrax.training import run_directory
 
     run_directory.log_to_console()
+    trainer = build(config.trainer)
     with run_directory.claim(Path(config.run_dir)) as run_dir:
         agree(run_dir, config, overrides)
         startup.start(Path(config.data_dir) / "compiled")
@@ -28,7 +36,6 @@ def run(config: "DictConfig", overrides: list[str]) -> int:
         if warning:
             run_directory.logger.warning(warning)
         experiment = assemble(config)
-        trainer = build(config.trainer)
         experiment.dataset.prepare()
         run_directory.record_environment(run_dir, devices.describe_devices())
         _print_summary(trainer.run(experiment))
@@ -55,12 +62,14 @@ def _rows(summary: "Summary") -> list[tuple[str, str]]:
     shown = {name: value for name, value in summary.metrics.items() if name.startswith(f"{kept}.")}
     step = summary.best_step if kept == "best" else summary.step
     minutes, seconds = divmod(round(summary.seconds + summary.compile_seconds), 60)
+    # A run that was continued at its last step trained nothing this time.
+    rate = f"{summary.examples_per_second:,.0f} images/s " if summary.examples_per_second else ""
     chosen = f" (chosen on {summary.selected_on})" if kept == "best" else ""
     return [
         *[(name.removeprefix(f"{kept}.").replace(".", " "), f"{value:.4f}") for name, value in shown.items()],
         ("at step", f"{step} of {summary.step}{chosen}"),
         ("parameters", f"{summary.parameters:,}"),
-        ("training", f"{summary.examples_per_second:,.0f} images/s on {summary.device}"),
+        ("training", f"{rate}on {summary.device}"),
         ("time", f"{minutes}:{seconds:02d} with {summary.compile_seconds:.0f} s of compilation"),
         ("run", summary.run_dir),
     ]

@@ -100,9 +100,7 @@ def _is_reference(value: Any) -> bool:
     return isinstance(value, str) and value.startswith("${")
 
 
-def _node(
-    node: Mapping[str, Any], path: str, allowed: tuple[str, ...], written: Mapping[str, Any]
-) -> Iterator[str]:
+def _node(node: Mapping[str, Any], path: str, allowed: tuple[str, ...], written: Mapping[str, Any]) -> Iterator[str]:
     for key in node:
         if key.startswith("_") and key not in ("_target_", "_partial_"):
             yield f"{path}.{key} is not supported; _target_ and _partial_ are."

@@ -146,8 +146,8 @@ def _check_directories(run_dirs: list[str]) -> None:
     shared = next((path for path in run_dirs if run_dirs.count(path) > 1), None)
     if shared is not None:
         raise ConfigError(
-            f"Several runs of the sweep would share run_dir={shared}. Leave it out (each then has its own below runs/), "
-            "or name what differs in it, such as run_dir='out/seed${seed}'."
+            f"Several runs of the sweep would share run_dir={shared}. Leave it out (each then has its own below "
+            "runs/), or name what differs in it, such as run_dir='out/seed${seed}'."
         )
 
 

@@ -42,6 +42,17 @@ def write_json(path: str | os.PathLike[str], value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, sort_keys=False) + "\n")
 
 
+def rename_whole(source: Path, target: Path) -> None:
+    """Give a finished directory its name, its content on disk before: after a power cut it is whole or absent."""
+    for path in [*source.rglob("*"), source]:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    os.replace(source, target)
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)

@@ -22,11 +22,12 @@ _FILES = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
     "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
 }
+# Of the unpacked files, as published: the original MNIST has the same names, format and counts.
 _MD5 = {
-    "train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
-    "train-labels-idx1-ubyte.gz": "25c81989df183df01b3e8a0aad5dffbe",
-    "t10k-images-idx3-ubyte.gz": "bef4ecab320f06d8554ea6380940ec79",
-    "t10k-labels-idx1-ubyte.gz": "bb300cfdad3c16e7a12a480ee83cd310",
+    "train-images-idx3-ubyte": "f4a8712d7a061bf5bd6d2ca38dc4d50a",
+    "train-labels-idx1-ubyte": "9018921c3c673c538a1fc5bad174d6f9",
+    "t10k-images-idx3-ubyte": "8181f5470baa50b63fa0f6fddb340f0a",
+    "t10k-labels-idx1-ubyte": "15d484375f8d13e6eb1aabb0c3f46965",
 }
 
 
@@ -50,10 +51,8 @@ class FashionMnist:
     def examples(self) -> Examples:
         """Images uint8 (n, 28, 28, 1) and labels, as published."""
         read = self._reader()
-        return {
-            split: (read_idx(read(images), images)[..., None], read_idx(read(labels), labels))
-            for split, (images, labels) in _FILES.items()
-        }
+        arrays = {name: _published(read(name), name) for name in _MD5}
+        return {split: (arrays[images][..., None], arrays[labels]) for split, (images, labels) in _FILES.items()}
 
     def card(self, content_hash: str) -> DataCard:
         """The data card."""
@@ -113,9 +112,15 @@ def _download(name: str) -> bytes:
             content = answer.read()
     except (urllib.error.URLError, OSError) as error:
         raise DataMissing(f"{address} cannot be reached ({error}). " + _advice()) from error
-    if hashlib.md5(content, usedforsecurity=False).hexdigest() != _MD5[f"{name}.gz"]:
-        raise DataMissing(f"{address} gave other bytes than were published. " + _advice())
     return _unpack(content, address)
+
+
+def _published(content: bytes, name: str) -> np.ndarray:
+    """The array of a file's content, if that is what was published."""
+    array = read_idx(content, name)
+    if hashlib.md5(content, usedforsecurity=False).hexdigest() != _MD5[name]:
+        raise DataMissing(f"{name}, {array.shape}, holds other data than Fashion-MNIST's file so called. " + _advice())
+    return array
 
 
 def _unpack(content: bytes, name: str) -> bytes:
@@ -127,7 +132,7 @@ def _unpack(content: bytes, name: str) -> bytes:
 
 def _advice() -> str:
     return (
-        "Put the four files " + ", ".join(_MD5) + " in a directory and run: "
+        "Put the four files " + ", ".join(f"{name}.gz" for name in _MD5) + " in a directory and run: "
         "python -m spectrax.prepare dataset=fashion_mnist dataset.source.manual_dir=DIRECTORY "
         "(on Debian: apt install dataset-fashion-mnist)"
     )

@@ -52,14 +52,20 @@ class Imagenet2012:
 
     def prepare(self, progress: bool = True) -> Path:
         """The prepared directory. Raises `DataMissing` when it is not there: downloading it needs an account."""
-        found = sorted(self._root.glob("5.*.*/dataset_info.json"))
+        versions = sorted({path.parent for path in self._root.glob("5.*.*/*.array_record*")})
+        found = [version for version in versions if (version / "dataset_info.json").exists()]
+        if not found and any(self._root.glob("5.*.*/*.tfrecord*")):
+            raise DataMissing(
+                f"ImageNet in {self._root} is in tfrecord format, which has no random access. Where TensorFlow is "
+                f"installed, convert it: tfds convert_format --dataset_dir={self._root} --out_file_format=array_record"
+            )
         if not found:
             raise DataMissing(
                 f"ImageNet is not prepared in {self._root}. It cannot be downloaded without an account: put a TFDS "
                 f"data set imagenet2012 in array_record format at {self._root}/5.1.0, or give another data_dir=PATH; "
                 f"check with: python -m spectrax.prepare dataset=imagenet2012 data_dir={self._root.parent}"
             )
-        return found[-1].parent
+        return found[-1]
 
     def split(self, name: str) -> StoredSplit:
         """Random access to stored examples by TFDS."""

@@ -10,7 +10,6 @@ import fcntl
 import hashlib
 import io
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -20,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 from spectrax.core.errors import DataMissing
-from spectrax.core.files import write_json
+from spectrax.core.files import rename_whole, write_json
 from spectrax.core.protocols import DataCard
 
 Examples = Mapping[str, tuple[np.ndarray, np.ndarray]]
@@ -48,7 +47,7 @@ def prepare(directory: Path, build: Callable[[Path], None]) -> Path:
             shutil.rmtree(temporary, ignore_errors=True)
             temporary.mkdir()
             build(temporary)
-            os.replace(temporary, directory)
+            rename_whole(temporary, directory)
     except OSError as error:
         raise DataMissing(
             f"Data cannot be prepared in {directory} ({error.strerror}). Choose another place with data_dir=PATH."

@@ -156,9 +156,7 @@ class Stage(nnx.Module):
 class Block(nnx.Module):
     """`x += mixer(norm(x)); x += feed_forward(norm(x))`, each branch dropped on its own."""
 
-    def __init__(
-        self, mixer: nnx.Module, channels: int, hidden: int, drop_rate: float, *, dtype: str, rngs: nnx.Rngs
-    ):
+    def __init__(self, mixer: nnx.Module, channels: int, hidden: int, drop_rate: float, *, dtype: str, rngs: nnx.Rngs):
         self.drop_rate = drop_rate
         self.mixer_norm = LayerNorm(channels, dtype=dtype)
         self.mixer = mixer

@@ -24,8 +24,12 @@ def idle_accelerator() -> str | None:
     """A warning when JAX runs on the CPU while the machine shows an accelerator; None when all is well."""
     if jax.default_backend() != "cpu":
         return None
+    chosen = jax.config.jax_platforms == "cpu"
     if glob.glob("/dev/nvidia[0-9]*"):
-        return "An NVIDIA GPU is present but JAX runs on the CPU. Install the extra: pip install -e '.[cuda]'."
-    if glob.glob("/dev/accel[0-9]*") or glob.glob("/dev/vfio/[0-9]*"):
-        return "A TPU seems present but JAX runs on the CPU. Install the extra: pip install -e '.[tpu]'."
-    return None
+        kind, extra = "An NVIDIA GPU is", "cuda"
+    elif glob.glob("/dev/accel[0-9]*") or (glob.glob("/dev/vfio/[0-9]*") and not chosen):
+        kind, extra = "A TPU seems", "tpu"  # vfio serves other hardware too
+    else:
+        return None
+    advice = "Unset JAX_PLATFORMS to use it." if chosen else f"Install the extra: pip install -e '.[{extra}]'."
+    return f"{kind} present but JAX runs on the CPU. {advice}"

@@ -4,6 +4,7 @@ Each checkpoint has three items: `state` (all of training), `weights` (what eval
 step, results so far, shapes, fingerprints, the position of the run's records).
 """
 
+import contextlib
 import logging
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -100,10 +101,12 @@ class Checkpoints:
             abstract: the state as `jax.ShapeDtypeStruct`s with the shardings wanted.
 
         Raises:
-            CheckpointError: when a checkpoint has other parameters than `abstract`; the text lists the difference.
+            CheckpointError: when a checkpoint has other parameters than `abstract` (the text lists the difference),
+                cannot be read though nothing says that it is damaged, or when every one is damaged.
         """
         tree = _as_tree(abstract)
-        for step in reversed(self.steps()):
+        steps = self.steps()
+        for step in reversed(steps):
             try:
                 meta = self._meta(step)
                 _compare_shapes(meta["shapes"], _shapes(tree), self.directory / f"step_{step}")
@@ -111,9 +114,19 @@ class Checkpoints:
             except CheckpointError:
                 raise
             except Exception as error:
+                if not _is_damage(error):
+                    raise CheckpointError(
+                        f"The checkpoint {self.directory}/step_{step} cannot be read ({_first_line(error)}). It was "
+                        "left as it is: mend that, then run the same command to continue."
+                    ) from error
                 self._set_aside(step, error)
                 continue
             return TrainState(**restored), meta
+        if steps:
+            raise CheckpointError(
+                f"All checkpoints in {self.directory} are damaged; they were moved to {self._damaged()}. To begin "
+                "again at step 0, run the same command."
+            )
         return None
 
     def restore_weights(self, step: int, abstract: Any) -> tuple[Any, dict[str, Any]]:
@@ -132,10 +145,18 @@ class Checkpoints:
         except CheckpointError:
             raise
         except Exception as error:
+            what = "is damaged" if _is_damage(error) else "cannot be read"
             raise CheckpointError(
-                f"The checkpoint {self.directory}/step_{step} is damaged ({_first_line(error)}). "
+                f"The checkpoint {self.directory}/step_{step} {what} ({_first_line(error)}). "
                 f"Choose another step; there are {self.steps()}."
             ) from error
+
+    def best_step(self) -> int | None:
+        """The best step as the newest readable checkpoint knows it; None when there is none or nothing chose."""
+        for step in reversed(self.steps()):
+            with contextlib.suppress(Exception):  # damaged: the one before may be whole
+                return self._meta(step)["results"]["best_step"]
+        return None
 
     def close(self) -> None:
         """Wait for saves and release the directory."""
@@ -157,7 +178,7 @@ class Checkpoints:
     def _set_aside(self, step: int, error: Exception) -> None:
         """Keep a damaged checkpoint out of the way, so that its step can be saved again."""
         source = self.directory / f"step_{step}"
-        target = self.directory.parent / "damaged_checkpoints" / source.name
+        target = self._damaged() / source.name
         logger.warning(
             "Checkpoint step %d is damaged (%s); moved to %s, going on from the one before.",
             step, _first_line(error), target,
@@ -167,6 +188,9 @@ class Checkpoints:
         target.parent.mkdir(exist_ok=True)
         source.rename(target)
         self._manager = self._open()
+
+    def _damaged(self) -> Path:
+        return self.directory.parent / "damaged_checkpoints"
 
 
 class _KeepBest(policies.PreservationPolicy):
@@ -195,6 +219,15 @@ class _writing:
                 f"A checkpoint could not be written to {self.directory} ({reason}). Earlier checkpoints "
                 "are intact: make room or mend the permissions, then run the same command to continue."
             ) from error
+
+
+def _is_damage(error: Exception) -> bool:
+    """Whether the files are to blame, not the machine that reads them (memory, permissions, a lost disk)."""
+    if isinstance(error, OSError):
+        return isinstance(error, FileNotFoundError | NotADirectoryError | IsADirectoryError)
+    if isinstance(error, MemoryError):
+        return False
+    return not any(word in str(error) for word in ("RESOURCE_EXHAUSTED", "PERMISSION_DENIED", "Permission denied"))
 
 
 def _check_room(directory: Path, needed: int) -> None:

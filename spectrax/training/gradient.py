@@ -29,6 +29,11 @@ from spectrax.training.step import StepRule
 
 logger = logging.getLogger("spectrax")
 
+_COUNTS = (
+    "steps", "batch_size", "eval_batch_size", "steps_per_call", "accumulate", "log_every", "evaluate_every_steps",
+    "save_every_steps", "keep",
+)  # fmt: skip
+
 
 @dataclasses.dataclass(frozen=True)
 class Gradient:
@@ -77,6 +82,27 @@ class Gradient:
     select_mode: Literal["max", "min"] = "max"
     parallel: Literal["jit"] = "jit"
 
+    def __post_init__(self) -> None:
+        """Raises `ConfigError` for values that make no sense, all of them at once."""
+        problems = [
+            f"trainer.{name}={getattr(self, name)} must be at least 1."
+            for name in _COUNTS
+            if getattr(self, name) is not None and getattr(self, name) < 1
+        ]
+        if self.steps is None and self.epochs is None:
+            problems.append("Neither trainer.steps nor trainer.epochs is set. Set one, such as trainer.epochs=10.")
+        for name in ("epochs", "evaluate_every_epochs"):
+            if getattr(self, name) is not None and not 0 < getattr(self, name) < math.inf:
+                problems.append(f"trainer.{name}={getattr(self, name)} must be above 0.")
+        if self.average is not None and not 0 <= self.average < 1:
+            problems.append(f"trainer.average={self.average} must be at least 0 and below 1.")
+        if self.accumulate >= 1 and self.batch_size % self.accumulate:
+            problems.append(
+                f"trainer.accumulate={self.accumulate} does not divide trainer.batch_size={self.batch_size}."
+            )
+        if problems:
+            raise ConfigError("\n  ".join(problems))
+
     def run(self, experiment: Experiment) -> Summary:
         """Train to the end, or continue, or find that nothing is left to do."""
         self._check(experiment)
@@ -98,6 +124,7 @@ class Gradient:
             for writer in experiment.writers:
                 opened.callback(writer.close)
             program = self._compile(experiment, cadence)
+            results.check_choice(program.metrics())
             run = Run(program, loader, checkpoints, experiment.writers, cadence, self.batch_size)
             state, watch = fit(run, results)
             last_is_best = results.best_step in (None, cadence.total)
@@ -169,17 +196,8 @@ class Gradient:
         return program
 
     def _check(self, experiment: Experiment) -> None:
-        if self.steps is None and self.epochs is None:
-            raise ConfigError("Neither trainer.steps nor trainer.epochs is set. Set one, such as trainer.epochs=10.")
         if not experiment.loader.examples("train"):
             raise ConfigError("The dataset has no training examples. Choose another dataset.")
-        for name in ("batch_size", "eval_batch_size", "steps_per_call", "accumulate", "log_every", "keep"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"trainer.{name}={getattr(self, name)} must be at least 1.")
-        if self.batch_size % self.accumulate:
-            raise ConfigError(
-                f"trainer.batch_size={self.batch_size} does not divide into trainer.accumulate={self.accumulate} parts."
-            )
         check_batch(experiment.mesh, self.batch_size // self.accumulate, "trainer.batch_size")
         check_batch(experiment.mesh, self.eval_batch_size, "trainer.eval_batch_size")
 
@@ -191,4 +209,3 @@ def _finished(run_dir: Path, checkpoints: Checkpoints, total: int) -> Summary | 
         return None
     summary = Summary(**json.loads(path.read_text()))
     return dataclasses.replace(summary, already_finished=True) if summary.step == total else None
-

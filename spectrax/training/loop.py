@@ -76,7 +76,7 @@ def _restore_or_create(run: Run, results: Results) -> tuple[TrainState, int, Sto
     else:
         state, meta = restored
         step, marks, seconds = meta["step"], meta["marks"], meta["seconds"]
-        results.restore(meta["results"])
+        results.restore(meta["results"], run.checkpoints.steps())
         logger.info("Continuing from step %d of %d.", step, run.cadence.total)
     # By name: a run may go on with other writers, and a new one begins where it is.
     for writer in run.writers:
@@ -123,5 +123,3 @@ def _closing(iterator: Iterator[Any]) -> Iterator[Iterator[Any]]:
         yield iterator
     finally:
         iterator.close()
-
-

@@ -1,30 +1,70 @@
-"""A polite end: SIGTERM and Ctrl-C set a flag that the loop reads between calls; a second Ctrl-C stops at once."""
+"""A polite end: SIGTERM and Ctrl-C stop a run where it can be continued.
 
+In the loop they set a flag that is read between calls, and the state is saved; before and after it there is nothing to
+save, and the run ends at once.
+"""
+
+import contextlib
 import signal
 import threading
+from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import Any
+
+from spectrax.core.errors import Preempted
 
 
 class Preemption:
-    """Context manager; `requested` holds the name of the signal that asked to stop, or None."""
+    """Context manager; `requested` holds the name of the signal that asked to stop, or None.
+
+    A second Ctrl-C stops at once, without saving.
+    """
 
     def __init__(self) -> None:
         self.requested: str | None = None
-        self._previous: dict[int, Any] = {}
+        self._handling = _handling(self._receive)
 
     def __enter__(self) -> "Preemption":
-        # Only the main thread may set handlers; elsewhere (a notebook's worker, a test) signals keep their meaning.
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGTERM, signal.SIGINT):
-                self._previous[number] = signal.signal(number, self._receive)
+        self._handling.__enter__()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
+    def __exit__(self, *error: object) -> None:
+        self._handling.__exit__(*error)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         if self.requested and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.requested = signal.Signals(number).name
+
+
+@contextlib.contextmanager
+def ending_at_once() -> Iterator[None]:
+    """A signal inside ends what runs, however deep; raises `Preempted`."""
+    received: list[str] = []
+
+    def receive(number: int, frame: FrameType | None) -> None:
+        again = bool(received)
+        received.append(signal.Signals(number).name)
+        if not again or number == signal.SIGINT:
+            # Unlike any `Exception`, this is mistaken by no library for a failure of its own.
+            raise KeyboardInterrupt
+
+    with _handling(receive):
+        try:
+            yield
+        except KeyboardInterrupt:
+            if not received:
+                raise
+            raise Preempted(f"{received[0]} received: nothing was left to save. Run the same command again.") from None
+
+
+@contextlib.contextmanager
+def _handling(receive: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """`receive` handles both signals inside; the handlers before are put back."""
+    # Only the main thread may set handlers; elsewhere (a notebook's worker, a test) signals keep their meaning.
+    numbers = (signal.SIGTERM, signal.SIGINT) if threading.current_thread() is threading.main_thread() else ()
+    previous = {number: signal.signal(number, receive) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

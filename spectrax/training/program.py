@@ -43,6 +43,11 @@ class Inference:
                 totals[name] = totals.get(name, 0.0) + np.asarray(value, np.float64)
         return self._task.reduce(totals), totals
 
+    def metric_names(self, weights: Any, batch: Batch) -> list[str]:
+        """What `evaluate` will measure, known from shapes alone."""
+        sums = jax.eval_shape(self._metrics, weights, batch)
+        return list(self._task.reduce({name: np.ones(value.shape) for name, value in sums.items()}))
+
     def predict(self, weights: Any, inputs: Any) -> Any:
         """Host outputs of `task.predict`; the batch is padded to divide over the devices."""
         devices = self._split.mesh.size
@@ -84,6 +89,7 @@ class Program(Inference):
         )
         shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), loader.example_feed())
         batch = jax.eval_shape(loader.fetch, loader.resident, shapes)
+        self._batch = batch
         self.leaf_names = finite.leaf_names(batch, self.abstract_state.parameters)
         self.parameters = trees.parameter_count(self.abstract_state.parameters)
         start = time.perf_counter()
@@ -98,6 +104,12 @@ class Program(Inference):
             .compile()
         )
         self.compile_seconds = time.perf_counter() - start
+
+    def metrics(self) -> list[str]:
+        """The names of what evaluation measures."""
+        size = jax.tree.leaves(self._batch)[0].shape[0]
+        mask = jax.ShapeDtypeStruct((size,), jnp.bool_)
+        return self.metric_names(self.abstract_state.evaluated, {**self._batch, "mask": mask})
 
     def create(self) -> TrainState:
         """A fresh state, born with its shardings."""

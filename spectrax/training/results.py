@@ -1,6 +1,7 @@
 """What a run has reached: the latest metrics of each split, and which step is the best."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -59,14 +60,19 @@ class Results:
         self._best["test"] = dict(metrics)
 
     def score(self, metrics: Mapping[str, float]) -> float:
-        """The number that chooses; larger is better.
+        """The number that chooses; larger is better, and nothing is worse than NaN.
 
         Raises:
             ConfigError: when the task gives no metric of that name.
         """
-        if self._select_by not in metrics:
-            raise ConfigError(f"trainer.select_by={self._select_by} is not a metric. There are: {', '.join(metrics)}.")
-        return self._sign * metrics[self._select_by]
+        self.check_choice(metrics)
+        value = self._sign * metrics[self._select_by]
+        return -math.inf if math.isnan(value) else value
+
+    def check_choice(self, names: Iterable[str]) -> None:
+        """Raises `ConfigError` when what chooses is not among the names of the task's metrics."""
+        if self.selected_on is not None and self._select_by not in names:
+            raise ConfigError(f"trainer.select_by={self._select_by} is not a metric. There are: {', '.join(names)}.")
 
     def metrics(self) -> dict[str, float]:
         """All of it, flat: `final.<split>.<metric>` and `best.<split>.<metric>`."""
@@ -86,7 +92,9 @@ class Results:
             "best_step": self.best_step,
         }
 
-    def restore(self, record: Mapping[str, Any]) -> None:
-        """Take over what `record` gave."""
+    def restore(self, record: Mapping[str, Any], saved_steps: Container[int]) -> None:
+        """Take over what `record` gave; of a best step whose checkpoint is gone, nothing is kept."""
         self._final, self._best = dict(record["final"]), dict(record["best"])
         self.best_step = record["best_step"]
+        if self.best_step not in saved_steps:
+            self.best_step, self._best = None, {}

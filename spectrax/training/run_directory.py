@@ -17,7 +17,7 @@ from spectrax.core.files import write_json
 
 logger = logging.getLogger("spectrax")
 
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
 _RECORDED = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "tensorflow-datasets", "numpy", "spectrax")
 
 
@@ -37,7 +37,7 @@ def claim(path: Path) -> Iterator[Path]:
         ) from error
     with lock:
         _lock(lock, path)
-        with _log_file(path), _disk_errors(path):
+        with _disk_errors(path), _log_file(path):
             yield path
 
 
@@ -106,9 +106,9 @@ def _disk_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _FULL:
+        if error.errno not in _DISK:
             raise
         raise RunDirectoryError(
-            f"Writing to {path} failed ({error.strerror}). What was saved before is intact: make room, then run the "
-            "same command to continue."
+            f"Writing to {path} failed ({error.strerror}). What was saved before is intact: make room or mend the "
+            "permissions, then run the same command to continue."
         ) from error

@@ -35,7 +35,7 @@ def warmup_cosine(
     warmup = warmup_steps if warmup_steps is not None else round((warmup_epochs or 0) * steps_per_epoch)
     warmup = min(warmup, total_steps)
     if warmup == 0:
-        return optax.cosine_decay_schedule(peak, max(total_steps, 1), alpha=end / peak)
+        return optax.cosine_decay_schedule(peak, max(total_steps, 1), alpha=end / peak if peak else 0.0)
     return optax.warmup_cosine_decay_schedule(start, peak, warmup, max(total_steps, warmup + 1), end)
 
 

@@ -22,6 +22,10 @@ class TensorBoardWriter:
         """A new event file; what earlier files hold after `step` is purged by TensorBoard on reading."""
         from tensorboardX import SummaryWriter
 
+        if step == 0:
+            # A run killed before its first save left events of steps that are taken again; there is none to purge from.
+            for stale in (run_dir / "tensorboard").glob("events.out.tfevents.*"):
+                stale.unlink(missing_ok=True)
         # Flushed by `mark` and `close` alone: an error in tensorboardX's own thread could not be caught.
         purge_step = step + 1 if step else None
         self._writer = SummaryWriter(str(run_dir / "tensorboard"), purge_step=purge_step, flush_secs=10**6)

@@ -26,8 +26,11 @@ def environment(data_dir):
     }
 
 
-def start(arguments, cwd, data_dir, **variables):
-    """The process of `python -m spectrax.<arguments>`, output captured together; `variables` for its environment."""
+def start(arguments, cwd, data_dir, apart=False, **variables):
+    """The process of `python -m spectrax.<arguments>`, output captured together; `variables` for its environment.
+
+    `apart` gives it a process group of its own, whose number is its process id.
+    """
     return subprocess.Popen(
         [sys.executable, "-m", *arguments],
         cwd=cwd,
@@ -35,6 +38,7 @@ def start(arguments, cwd, data_dir, **variables):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        start_new_session=apart,
     )
 
 

@@ -90,6 +90,54 @@ def test_a_polite_signal_saves_exits_75_and_continues(undisturbed, tmp_path, dat
     assert_same_run(undisturbed[0], tmp_path / "run")
 
 
+def children(process):
+    """The processes that a process started and that still run."""
+    listing = subprocess.run(["ps", "-o", "pid=", "--ppid", str(process.pid)], capture_output=True, text=True)
+    return [int(word) for word in listing.stdout.split()]
+
+
+def runs(pid):
+    """Whether a process exists and has not ended."""
+    path = Path("/proc", str(pid), "stat")
+    return path.exists() and path.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_with_workers_a_signal_to_all_of_them_is_survived(tmp_path, data_dir, number):
+    """As a terminal's Ctrl-C and a scheduler do it. No worker outlives its run, whatever ended it."""
+    grain = [*RUN, "loader=grain"]
+    process = start(["spectrax.train", *SMALL, *grain], tmp_path, data_dir, apart=True)
+    wait_for(lambda: logged_step(tmp_path / "run") >= 15, process)
+    workers = children(process)
+    assert workers
+    if number == signal.SIGKILL:
+        process.kill()  # the process alone: its workers must notice
+    else:
+        os.killpg(process.pid, number)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == (-number if number == signal.SIGKILL else 75), output
+    assert "Traceback" not in output, output
+    deadline = time.monotonic() + 30
+    while any(runs(pid) for pid in workers):
+        assert time.monotonic() < deadline, "a worker outlived its run"
+        time.sleep(0.1)
+    code, output = train(*grain, cwd=tmp_path, data_dir=data_dir)
+    assert code == 0 and "Continuing from step" in output, output
+    assert logged_step(tmp_path / "run") == STEPS
+
+
+def test_a_signal_while_compiling_exits_75_and_ends_a_sweep(tmp_path, data_dir):
+    # Another width than the other tests', so that the step is compiled, not found in the cache.
+    sweep = ["-m", "seed=0,1", "model.stem_width=12", "trainer.steps=10"]
+    process = start(["spectrax.train", *SMALL, *sweep], tmp_path, data_dir)
+    logs = tmp_path / "runs" / "svt_digits"
+    wait_for(lambda: any("Compiling" in log.read_text() for log in logs.glob("*/log.txt")), process)
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=240)
+    assert process.returncode == 75, output
+    assert "nothing was left to save" in output and "[1]" not in output and "Traceback" not in output
+
+
 def test_a_second_process_on_the_same_run_refuses(tmp_path, data_dir):
     first = start(["spectrax.train", *SMALL, *RUN, "trainer.steps=100000"], tmp_path, data_dir)
     try:

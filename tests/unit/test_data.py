@@ -1,6 +1,7 @@
 """Data: the order of examples, both loaders, splits, published files, preparation, transforms."""
 
 import gzip
+import hashlib
 import itertools
 import os
 import struct
@@ -218,17 +219,20 @@ def idx(array):
     return b"\0\0\x08" + bytes([array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
 
 
-def published(directory, train=60_000, test=10_000):
+def published(directory):
     """Files with the names, format and counts of Fashion-MNIST (contents all zero but the first image)."""
-    for split, count in (("train", train), ("t10k", test)):
+    for split, count in (("train", 60_000), ("t10k", 10_000)):
         images, labels = np.zeros((count, 28, 28), np.uint8), np.zeros(count, np.uint8)
         images[0, 3, 4], labels[0] = 200, 9
         (directory / f"{split}-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx(images), 1))
         (directory / f"{split}-labels-idx1-ubyte").write_bytes(idx(labels))
 
 
-def test_fashion_mnist_reads_idx_files_gzipped_or_not(tmp_path):
+def test_fashion_mnist_reads_idx_files_gzipped_or_not(tmp_path, monkeypatch):
     published(tmp_path)
+    contents = {name: fashion_mnist._Directory(tmp_path)(name) for name in fashion_mnist._MD5}
+    sums = {name: hashlib.md5(content).hexdigest() for name, content in contents.items()}
+    monkeypatch.setattr(fashion_mnist, "_MD5", sums)
     examples = fashion_mnist.FashionMnist(manual_dir=str(tmp_path)).examples()
     images, labels = examples["train"]
     assert images.shape == (60_000, 28, 28, 1) and images[0, 3, 4, 0] == 200 and labels[0] == 9
@@ -248,12 +252,37 @@ def test_fashion_mnist_says_what_is_missing_or_broken(tmp_path):
         source.examples()
 
 
-def test_fashion_mnist_with_other_counts_is_refused(tmp_path):
-    published(tmp_path, train=50)
+def test_another_data_set_with_the_same_names_is_refused(tmp_path):
+    """The original MNIST has the names, format and counts of Fashion-MNIST."""
+    published(tmp_path)
     overrides = [f"data_dir={tmp_path}/data", f"dataset.source.manual_dir={tmp_path}"]
     config = spectrax.compose("svt_fashion_mnist", overrides)
-    with pytest.raises(DataMissing, match="60000"):
+    with pytest.raises(DataMissing, match=r"train-images-idx3-ubyte, .60000, 28, 28., holds other data"):
         build(config.dataset).prepare(progress=False)
+    assert not list((tmp_path / "data" / "fashion_mnist").glob("1.0.0*/*"))
+
+
+@pytest.mark.skipif(not fashion_mnist._DEBIAN.is_dir(), reason="needs Debian's package dataset-fashion-mnist")
+def test_the_files_of_debians_package_are_the_published_ones():
+    images, labels = fashion_mnist.FashionMnist().examples()["test"]
+    assert images.shape == (10_000, 28, 28, 1) and np.bincount(labels).tolist() == [1000] * 10
+
+
+def imagenet(data_dir):
+    return build(spectrax.compose("svt_imagenet", [f"data_dir={data_dir}"]).dataset)
+
+
+def test_imagenet_in_a_format_without_random_access_is_a_sentence(tmp_path):
+    version = tmp_path / "imagenet2012" / "5.1.0"
+    version.mkdir(parents=True)
+    with pytest.raises(DataMissing, match=r"not prepared.*spectrax\.prepare dataset=imagenet2012"):
+        imagenet(tmp_path).prepare()
+    (version / "dataset_info.json").write_text("{}")
+    (version / "imagenet2012-train.tfrecord-00000-of-01024").write_text("")
+    with pytest.raises(DataMissing, match="tfrecord"):
+        imagenet(tmp_path).prepare()
+    (version / "imagenet2012-train.array_record-00000-of-01024").write_text("")
+    assert imagenet(tmp_path).prepare() == version
 
 
 def test_without_files_and_network_fashion_mnist_fails_at_once(monkeypatch):

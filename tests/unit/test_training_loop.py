@@ -155,6 +155,37 @@ def test_damage_to_the_newest_checkpoint_is_found_and_stepped_over(undisturbed, 
     assert_same_run(undisturbed[0], tmp_path)
 
 
+@pytest.mark.parametrize(
+    "error", [PermissionError(13, "Permission denied"), ValueError("RESOURCE_EXHAUSTED: out of memory"), MemoryError()]
+)
+def test_what_the_machine_refuses_is_no_damage(undisturbed, tmp_path, monkeypatch, error):
+    trainer(steps=20).run(experiment(tmp_path))
+
+    def refuse(*arguments):
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoints, "_restore", refuse)
+        with pytest.raises(CheckpointError, match=r"step_20 cannot be read .*left as it is"):
+            trainer(steps=30).run(experiment(tmp_path))
+    assert not (tmp_path / "damaged_checkpoints").exists()
+    trainer(steps=30).run(experiment(tmp_path))
+    ours, theirs = final_parameters(tmp_path, 30), final_parameters(undisturbed[0], 30)
+    for path, leaf in theirs.items():
+        np.testing.assert_array_equal(ours[path], leaf, err_msg=path)
+
+
+def test_when_every_checkpoint_is_damaged_the_run_stops_before_it_begins_again(undisturbed, tmp_path):
+    trainer(steps=20).run(experiment(tmp_path))
+    for meta in (tmp_path / "checkpoints").glob("step_*/meta/metadata"):
+        meta.write_text("{")
+    with pytest.raises(CheckpointError, match="All checkpoints"):
+        trainer().run(experiment(tmp_path))
+    assert len(list((tmp_path / "damaged_checkpoints").glob("step_*"))) == 2
+    trainer().run(experiment(tmp_path))
+    assert_same_run(undisturbed[0], tmp_path)
+
+
 def test_a_missing_array_is_damage_even_where_reading_gives_zeros(tmp_path):
     """The fingerprint, not the reader, is what finds it."""
     from spectrax.training.fingerprint import fingerprints
@@ -254,14 +285,6 @@ def test_the_average_is_what_evaluation_uses(tmp_path):
     assert summary.metrics["final.validation.accuracy"] > 0.8
 
 
-def test_weight_decay_spares_vectors_and_named_paths():
-    parameters = {"block": {"kernel": np.ones((2, 2)), "bias": np.ones(2), "gate": np.ones((2, 2, 2))}}
-    mask = Optimizer(optax.adamw, no_decay=["gate$"]).decay_mask(parameters)
-    assert mask == {"block": {"kernel": True, "bias": False, "gate": False}}
-    mask = Optimizer(optax.adamw, no_decay_vectors=False).decay_mask(parameters)
-    assert all(jax.tree.leaves(mask))
-
-
 def test_calls_never_cross_an_event():
     cadence = Cadence(total=23, log=5, evaluate=10, save=7, call=4)
     step, seen = 0, []
@@ -279,7 +302,11 @@ def test_nonsense_is_refused_with_the_key(tmp_path):
         ({"steps": None}, "trainer.epochs"),
         ({"batch_size": 0}, "trainer.batch_size"),
         ({"batch_size": 10, "accumulate": 3}, "trainer.accumulate"),
-        ({"select_by": "beauty"}, "trainer.select_by=beauty"),
+        ({"select_by": "beauty"}, "trainer.select_by=beauty is not a metric. There are: loss, accuracy"),
+        ({"steps": -1, "save_every_steps": 0}, r"trainer\.steps=-1.*\n.*trainer\.save_every_steps=0"),
+        ({"evaluate_every_steps": -5}, "trainer.evaluate_every_steps=-5"),
+        ({"steps": None, "epochs": 0.0}, "trainer.epochs=0.0"),
+        ({"average": 1.0}, "trainer.average=1.0"),
     ]:
         with pytest.raises(ConfigError, match=key):
             trainer(**changes).run(experiment(tmp_path))

@@ -1,0 +1,27 @@
+"""Signals outside the loop."""
+
+import os
+import signal
+
+import pytest
+
+from spectrax.core.errors import Preempted
+from spectrax.training.preemption import Preemption, ending_at_once
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_where_nothing_is_to_save_a_signal_ends_at_once(number):
+    before = signal.getsignal(number)
+    with pytest.raises(Preempted, match=signal.Signals(number).name), ending_at_once():
+        os.kill(os.getpid(), number)
+        raise AssertionError("unreachable")
+    assert signal.getsignal(number) is before
+
+
+def test_in_the_loop_a_signal_waits_and_a_second_interrupt_does_not():
+    with ending_at_once(), Preemption() as stop:
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.requested == "SIGTERM"
+    with pytest.raises(KeyboardInterrupt), ending_at_once(), Preemption():
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
