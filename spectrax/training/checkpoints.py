@@ -17,14 +17,11 @@ from orbax.checkpoint import checkpoint_managers as policies
 
 from spectrax.core.errors import CheckpointError, RunDirectoryError
 from spectrax.core.trees import leaf_paths
+from spectrax.training import background
 from spectrax.training.fingerprint import fingerprints
 from spectrax.training.state import TrainState
 
 logger = logging.getLogger("spectrax")
-# Orbax logs what is meant to be so (a read-only directory is read only) and, of a failed write, a traceback per array;
-# `_writing` says it once.
-for _name in ("absl", "asyncio"):
-    logging.getLogger(_name).setLevel(logging.CRITICAL)
 
 
 class Checkpoints:
@@ -53,6 +50,7 @@ class Checkpoints:
             cleanup_tmp_directories=not read_only,
             step_prefix="step",
         )
+        background.quieten()
         self._manager = self._open()
 
     def _open(self) -> ocp.CheckpointManager:

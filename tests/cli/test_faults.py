@@ -213,11 +213,23 @@ def fill(path):
             file.write(bytes(1024))
 
 
-def test_a_full_disk_is_a_sentence_and_earlier_checkpoints_stay(small_disk, tmp_path, data_dir):
+# The command without its look at the free space: the disk is found full in the middle of a save.
+UNFORESEEN = """
+import sys
+from spectrax import train
+from spectrax.training import checkpoints
+checkpoints._check_room = lambda directory, needed: None
+sys.exit(train.main())
+"""
+
+
+@pytest.mark.parametrize("module", ["spectrax.train", "unforeseen"])
+def test_a_full_disk_is_a_sentence_and_earlier_checkpoints_stay(small_disk, tmp_path, data_dir, module):
+    (tmp_path / "unforeseen.py").write_text(UNFORESEEN)
     lengths = ["trainer.steps=200", "trainer.evaluate_every_steps=100"]
     where = [*lengths, f"run_dir={small_disk}/run"]
     checkpoints = small_disk / "run" / "checkpoints"
-    process = start(["spectrax.train", *SMALL, *where], tmp_path, data_dir)
+    process = start([module, *SMALL, *where], tmp_path, data_dir)
     try:
         wait_for(lambda: (checkpoints / "step_100").exists(), process)
         fill(small_disk / "filler")
@@ -227,7 +239,7 @@ def test_a_full_disk_is_a_sentence_and_earlier_checkpoints_stay(small_disk, tmp_
     assert process.returncode == 1, output
     assert "intact" in output and "Traceback" not in output, output
     assert "the disk is full" in output or "No space left on device" in output
-    assert [path.name for path in checkpoints.glob("step_*")] == ["step_100"]
+    assert [path.name for path in checkpoints.glob("step_*[0-9]")] == ["step_100"]
     (small_disk / "filler").unlink()
     code, output = train(*where, cwd=tmp_path, data_dir=data_dir)
     assert code == 0 and "Continuing from step" in output, output
