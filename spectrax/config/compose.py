@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from spectrax.config.explain import flat, nearest_key
 from spectrax.config.overrides import PATH_KEYS, parse, take_packages, take_paths, with_experiment
 from spectrax.config.targets import allowed_places
 from spectrax.core.errors import ConfigError
+
+logger = logging.getLogger("spectrax")
 
 # What may differ between two starts of one run: where things are, what is shown, which devices compute.
 _NOT_HASHED = ("run_dir", "data_dir", "writer", "mesh")
@@ -105,6 +108,7 @@ def recompose(saved: Path, references: Mapping[str, str], overrides: Sequence[st
     raise_all(problems)
     for key, reference in references.items():
         OmegaConf.update(config, key, reference)
+    raise_all([problem for override in parsed if (problem := _kind_problem(override))])
     for override in parsed:
         if _is_group(override):
             group = _hydra_compose([override.input_line])
@@ -113,9 +117,11 @@ def recompose(saved: Path, references: Mapping[str, str], overrides: Sequence[st
         if not _is_group(override):
             raise_all([problem] if (problem := _value_problem(override, config)) else [])
             OmegaConf.update(config, override.key_or_group, override.value(), force_add=False)
-    if not config.data_dir or not Path(config.data_dir).is_dir():
-        config.data_dir = find.default_data_dir()  # the run comes from another machine
-    config.update({key: value for key, value in paths.items() if value is not None})
+    if "data_dir" in paths:
+        config.data_dir = paths["data_dir"] or find.default_data_dir()
+    elif not Path(config.data_dir).is_dir():
+        logger.info("Data are looked for in %s: the run's %s is not here.", find.default_data_dir(), config.data_dir)
+        config.data_dir = find.default_data_dir()
     check(config, allowed_places(packages), _top_level_keys())
     return config
 
@@ -206,6 +212,15 @@ def _problems_of(overrides: Sequence[str]) -> list[str]:
     except ConfigError as error:
         return str(error).split("\n  ")[1:]
     return []
+
+
+def _kind_problem(override: Any) -> str | None:
+    """The problem of an override that can change a config only while it is being composed."""
+    if override.key_or_group == "experiment":
+        return f"{override.input_line}: a saved run is what it is; its keys can be changed one by one."
+    if override.is_sweep_override() or override.is_delete():
+        return f"{override.input_line}: a saved run takes single values only (key=value)."
+    return None
 
 
 def _value_problem(override: Any, config: DictConfig) -> str | None:

@@ -1,9 +1,11 @@
 """Resolving `_target_`s, and refusing what they must not be.
 
 A config may only name public classes and functions of known places. The resolved object is what is judged, by the
-module it was defined in: a dotted path can wander through a known place into any other (`optax.os.system`).
+module it was defined in: a dotted path can wander through a known place into any other (`optax.os.system`). Methods
+are refused too: with `self` in yaml, they would do anything that their class can.
 """
 
+import functools
 import importlib
 import inspect
 from collections.abc import Iterable
@@ -14,21 +16,26 @@ from spectrax.config.explain import nearest
 from spectrax.core.errors import ConfigError
 
 # Rooms whose things experiments are made of, and libraries of pure functions. Whole packages would let a config reach
-# what writes files (`flax.io.rmtree`, `jax.numpy.save`).
+# what writes files or calls what it is given (`flax.io.rmtree`, `jax.numpy.save`, `flax.nnx.jit`).
 KNOWN_PLACES = (
     "spectrax.data",
     "spectrax.models",
     "spectrax.nn",
     "spectrax.ops",
-    "spectrax.parallel",
+    "spectrax.parallel.mesh",
     "spectrax.tasks",
-    "spectrax.training",
+    "spectrax.training.gradient",
+    "spectrax.training.optimizers",
+    "spectrax.training.schedules",
     "spectrax.writers",
     "optax",
     "flax.nnx",
     "jax.nn",
 )
-_DEFINED_IN = {"jax.nn": "jax._src.nn"}  # where the things of a place really come from
+_REFUSED = ("spectrax.data.prepared",)  # writes
+# Where the things of a place may really come from, when that is not the place itself.
+_JAX_NN = ("jax.nn", "jax._src.nn", "jax._src.numpy.ufuncs.tanh", "jax._src.ops.special.logsumexp")
+_DEFINED_IN = {"jax.nn": _JAX_NN, "flax.nnx": ("flax.nnx.nn", "flax.linen.pooling", *_JAX_NN)}
 
 
 def allowed_places(command_line: Iterable[str] = ()) -> tuple[str, ...]:
@@ -58,8 +65,8 @@ def resolve(target: Any, allowed: tuple[str, ...]) -> Any:
     """The class or function named by `target`.
 
     Raises:
-        ConfigError: when its place is not allowed, it does not import, or it is defined elsewhere. Nothing outside
-            the allowed places is imported.
+        ConfigError: when its place is not allowed, it does not import, is a method or is defined elsewhere. Nothing
+            outside the allowed places is imported.
     """
     if not isinstance(target, str) or not all(part.isidentifier() for part in target.split(".")):
         raise ConfigError(f"{target!r} is not a dotted name.")
@@ -68,11 +75,15 @@ def resolve(target: Any, allowed: tuple[str, ...]) -> Any:
     if any(part.startswith("_") for part in target.split(".")):
         raise ConfigError(f"{target} is private: a part of it begins with an underscore.")
     found = _find(target)
-    if not (inspect.isclass(found) or inspect.isroutine(inspect.unwrap(found))):
+    judged = inspect.unwrap(found.func if isinstance(found, functools.partial) else found)
+    if not (inspect.isclass(judged) or inspect.isroutine(judged)):
         raise ConfigError(f"{target} is neither a class nor a function.")
-    module = getattr(found, "__module__", None) or ""
-    if not _within(module, (*allowed, *(_DEFINED_IN[place] for place in allowed if place in _DEFINED_IN))):
-        raise ConfigError(_outside(f"{target}, which is {module}.{found.__name__},", allowed))
+    defined = f"{getattr(judged, '__module__', None) or ''}.{judged.__qualname__}"
+    origins = tuple(origin for place in allowed for origin in _DEFINED_IN.get(place, (place,)))
+    if not _within(defined, origins) or _within(defined, _REFUSED):
+        raise ConfigError(_outside(f"{target}, which is {defined},", allowed))
+    if "." in judged.__qualname__ and _within(target, KNOWN_PLACES):
+        raise ConfigError(f"{target} is part of a class; name the class.")
     return found
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, Union, get_args, get_origin
 
 _SEQUENCES = (list, tuple, collections.abc.Sequence, collections.abc.Iterable)
-_PLAIN = (int, float, str, bool)
+_BUILT_IN = (int, float, str, bool, list, dict, tuple, set, bytes)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +42,7 @@ def _fits(value: Any, annotation: Any) -> bool:
     if annotation is Any or annotation is object:
         return True
     if isinstance(value, Made) and origin not in (Union, types.UnionType):
-        return annotation not in _PLAIN and _makes(value, origin or annotation)
+        return _makes(value, origin or annotation)
     if annotation is None or annotation is type(None):
         return value is None
     if origin in (Union, types.UnionType):
@@ -73,30 +73,39 @@ def _makes(made: Made, wanted: Any) -> bool:
     if made.by is None or not inspect.isclass(wanted):
         return True
     if made.partial:
-        return wanted is collections.abc.Callable
-    kind = made.by if inspect.isclass(made.by) else annotations(made.by).get("return", Any)
-    kind = get_origin(kind) or kind
-    if kind is None or kind is type(None):
-        return False
-    if kind is Any or kind is object or not inspect.isclass(kind):
+        return wanted is collections.abc.Callable or _methods(wanted) == ["__call__"]
+    if inspect.isclass(made.by):
+        return _is_one(made.by, wanted)
+    kind = annotations(made.by).get("return", Any)
+    kind = type(None) if kind is None else get_origin(kind) or kind
+    if not inspect.isclass(kind) or kind in (Any, object):
         return True
-    if getattr(wanted, "_is_protocol", False):
-        return all(_has_method(kind, name) for name in _methods(wanted))
+    # A function may return more than it promises: a subclass with the methods that are wanted.
+    return kind is not type(None) and (kind not in _BUILT_IN or _is_one(kind, wanted))
+
+
+def _is_one(kind: type, wanted: type) -> bool:
     if wanted is collections.abc.Callable:
-        return kind is types.FunctionType or _has_method(kind, "__call__")
+        return _has(kind, "__call__")
+    if getattr(wanted, "_is_protocol", False):
+        return all(_has(kind, name) for name in _methods(wanted))
     return issubclass(kind, wanted)
 
 
-def _methods(protocol: type) -> list[str]:
+def _methods(wanted: type) -> list[str]:
     """The methods that a protocol asks for; its plain attributes are set in constructors, where they cannot be seen."""
-    names = [name for base in protocol.__mro__ if getattr(base, "_is_protocol", False) for name in vars(base)]
+    names = [name for base in wanted.__mro__ if getattr(base, "_is_protocol", False) for name in vars(base)]
     asked = [name for name in names if not name.startswith("_") or name in ("__call__", "__len__", "__getitem__")]
-    return [name for name in asked if inspect.isfunction(getattr(protocol, name))]
+    return [name for name in dict.fromkeys(asked) if inspect.isfunction(getattr(wanted, name))]
 
 
-def _has_method(kind: type, name: str) -> bool:
-    """Looked up in the class itself: every class has the `__call__` of its metaclass."""
-    return any(name in vars(base) for base in kind.__mro__)
+def _has(kind: type, name: str) -> bool:
+    """Whether objects of the class can be seen to have, or may be given, a method. Looked up in the class itself, not
+    by `hasattr`: every class has the `__call__` of its metaclass."""
+    return any(
+        name in vars(base) or "__getattr__" in vars(base) or name in inspect.get_annotations(base)
+        for base in kind.__mro__
+    )
 
 
 def _words(annotation: Any) -> str:
@@ -111,7 +120,7 @@ def _words(annotation: Any) -> str:
         return f"a list ({_words(inner[0])} each)" if inner else "a list"
     names: dict[Any, str] = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
     name = getattr(annotation, "__name__", str(annotation))
-    return names.get(annotation, f"a node whose _target_ is a {name}")
+    return names.get(annotation, f"a node with _target_ ({name})")
 
 
 def annotations(target: Any) -> dict[str, Any]:

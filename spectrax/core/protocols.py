@@ -103,7 +103,8 @@ class Loader(Protocol):
         """The batch of a feed; traced inside the jitted step."""
 
     def evaluation(self, split: str) -> Iterator[Batch]:
-        """Every example of the split once, in order, in equal batches; the last one padded, see `Batch`."""
+        """Every example of the split once, in order, in equal batches with the fields of training; the last one padded,
+        see `Batch`."""
 
 
 class Task(Protocol):

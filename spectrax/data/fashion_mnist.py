@@ -3,9 +3,10 @@
 import dataclasses
 import gzip
 import hashlib
+import http.client
 import struct
-import urllib.error
 import urllib.request
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -110,7 +111,7 @@ def _download(name: str) -> bytes:
     try:
         with urllib.request.urlopen(address, timeout=10) as answer:
             content = answer.read()
-    except (urllib.error.URLError, OSError) as error:
+    except (OSError, http.client.HTTPException) as error:
         raise DataMissing(f"{address} cannot be reached ({error}). " + _advice()) from error
     return _unpack(content, address)
 
@@ -126,7 +127,7 @@ def _published(content: bytes, name: str) -> np.ndarray:
 def _unpack(content: bytes, name: str) -> bytes:
     try:
         return gzip.decompress(content)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise DataMissing(f"{name} is not a whole gzip file ({error}). " + _advice()) from error
 
 

@@ -49,6 +49,9 @@ def prepare(directory: Path, build: Callable[[Path], None]) -> Path:
             build(temporary)
             rename_whole(temporary, directory)
     except OSError as error:
+        named = Path(error.filename) if isinstance(error.filename, str) else directory
+        if not named.is_relative_to(directory.parent):
+            raise DataMissing(f"{named} cannot be read ({error.strerror}). Mend its permissions.") from error
         raise DataMissing(
             f"Data cannot be prepared in {directory} ({error.strerror}). Choose another place with data_dir=PATH."
         ) from error

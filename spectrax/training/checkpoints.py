@@ -23,6 +23,11 @@ from spectrax.training.state import TrainState
 
 logger = logging.getLogger("spectrax")
 
+_MACHINE = (
+    "resource_exhausted", "permission_denied", "permission denied", "unavailable", "deadline_exceeded", "out of memory",
+    "cannot allocate memory", "too many open files", "input/output error", "stale file handle", "timed out",
+)  # fmt: skip
+
 
 class Checkpoints:
     """The checkpoints of one run.
@@ -100,11 +105,11 @@ class Checkpoints:
 
         Raises:
             CheckpointError: when a checkpoint has other parameters than `abstract` (the text lists the difference),
-                cannot be read though nothing says that it is damaged, or when every one is damaged.
+                cannot be read though nothing says that it is damaged, or when none is whole. They are left as they are.
         """
         tree = _as_tree(abstract)
-        steps = self.steps()
-        for step in reversed(steps):
+        damaged: dict[int, Exception] = {}
+        for step in reversed(self.steps()):
             try:
                 meta = self._meta(step)
                 _compare_shapes(meta["shapes"], _shapes(tree), self.directory / f"step_{step}")
@@ -117,14 +122,19 @@ class Checkpoints:
                         f"The checkpoint {self.directory}/step_{step} cannot be read ({_first_line(error)}). It was "
                         "left as it is: mend that, then run the same command to continue."
                     ) from error
-                self._set_aside(step, error)
+                damaged[step] = error
                 continue
+            # Only now: when none can be read, it is rather the reader that is to blame.
+            for newer, reason in damaged.items():
+                self._set_aside(newer, reason)
             return TrainState(**restored), meta
-        if steps:
+        if damaged:
+            step, error = next(iter(damaged.items()))
             raise CheckpointError(
-                f"All checkpoints in {self.directory} are damaged; they were moved to {self._damaged()}. To begin "
-                "again at step 0, run the same command."
-            )
+                f"None of the {len(damaged)} checkpoints in {self.directory} can be read (step {step}: "
+                f"{_first_line(error)}). They were left as they are. To begin again at step 0, move that directory "
+                "away."
+            ) from error
         return None
 
     def restore_weights(self, step: int, abstract: Any) -> tuple[Any, dict[str, Any]]:
@@ -176,7 +186,7 @@ class Checkpoints:
     def _set_aside(self, step: int, error: Exception) -> None:
         """Keep a damaged checkpoint out of the way, so that its step can be saved again."""
         source = self.directory / f"step_{step}"
-        target = self._damaged() / source.name
+        target = self.directory.parent / "damaged_checkpoints" / source.name
         logger.warning(
             "Checkpoint step %d is damaged (%s); moved to %s, going on from the one before.",
             step, _first_line(error), target,
@@ -186,9 +196,6 @@ class Checkpoints:
         target.parent.mkdir(exist_ok=True)
         source.rename(target)
         self._manager = self._open()
-
-    def _damaged(self) -> Path:
-        return self.directory.parent / "damaged_checkpoints"
 
 
 class _KeepBest(policies.PreservationPolicy):
@@ -220,12 +227,13 @@ class _writing:
 
 
 def _is_damage(error: Exception) -> bool:
-    """Whether the files are to blame, not the machine that reads them (memory, permissions, a lost disk)."""
+    """Whether the files may be to blame, not the machine that reads them (memory, permissions, a lost disk)."""
     if isinstance(error, OSError):
         return isinstance(error, FileNotFoundError | NotADirectoryError | IsADirectoryError)
     if isinstance(error, MemoryError):
         return False
-    return not any(word in str(error) for word in ("RESOURCE_EXHAUSTED", "PERMISSION_DENIED", "Permission denied"))
+    # TensorStore and XLA say it in words.
+    return not any(words in str(error).lower() for words in _MACHINE)
 
 
 def _check_room(directory: Path, needed: int) -> None:

@@ -123,8 +123,9 @@ class Gradient:
             opened.callback(checkpoints.close)
             for writer in experiment.writers:
                 opened.callback(writer.close)
-            program = self._compile(experiment, cadence)
+            program = self._program(experiment, cadence)
             results.check_choice(program.metrics())
+            _compile(program)
             run = Run(program, loader, checkpoints, experiment.writers, cadence, self.batch_size)
             state, watch = fit(run, results)
             last_is_best = results.best_step in (None, cadence.total)
@@ -164,7 +165,7 @@ class Gradient:
             call=self.steps_per_call,
         )
 
-    def _compile(self, experiment: Experiment, cadence: Cadence) -> Program:
+    def _program(self, experiment: Experiment, cadence: Cadence) -> Program:
         schedule = self.schedule(
             total_steps=cadence.total,
             steps_per_epoch=experiment.loader.examples("train") / self.batch_size,
@@ -178,28 +179,25 @@ class Gradient:
             accumulate=self.accumulate,
             average_decay=self.average,
         )
-        logger.info("Compiling the training step ...")
-        program = Program(
-            rule,
-            experiment.make_model,
-            experiment.loader,
-            experiment.mesh,
-            self.steps_per_call,
-        )
-        memory = program.memory_bytes()
-        logger.info(
-            "Compiled in %.1f s: %s parameters%s.",
-            program.compile_seconds,
-            f"{program.parameters:,}",
-            f", about {memory / 2**20:,.0f} MiB per device" if memory else "",
-        )
-        return program
+        return Program(rule, experiment.make_model, experiment.loader, experiment.mesh, self.steps_per_call)
 
     def _check(self, experiment: Experiment) -> None:
         if not experiment.loader.examples("train"):
             raise ConfigError("The dataset has no training examples. Choose another dataset.")
         check_batch(experiment.mesh, self.batch_size // self.accumulate, "trainer.batch_size")
         check_batch(experiment.mesh, self.eval_batch_size, "trainer.eval_batch_size")
+
+
+def _compile(program: Program) -> None:
+    logger.info("Compiling the training step ...")
+    program.compile()
+    memory = program.memory_bytes()
+    logger.info(
+        "Compiled in %.1f s: %s parameters%s.",
+        program.compile_seconds,
+        f"{program.parameters:,}",
+        f", about {memory / 2**20:,.0f} MiB per device" if memory else "",
+    )
 
 
 def _finished(run_dir: Path, checkpoints: Checkpoints, total: int) -> Summary | None:

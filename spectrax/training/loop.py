@@ -62,7 +62,7 @@ def fit(run: Run, results: Results) -> tuple[TrainState, Stopwatch]:
             if run.cadence.saves(step) or results.best_step == step or stop.requested:
                 with watch.paused():
                     _save(run, results, state, step, watch)
-            if stop.requested and step < run.cadence.total:
+            if stop.requested:
                 run.checkpoints.wait()
                 raise Preempted(f"{stop.requested} received: saved at step {step}. Run the same command to continue.")
     run.checkpoints.wait()

@@ -38,15 +38,14 @@ class Preemption:
 
 @contextlib.contextmanager
 def ending_at_once() -> Iterator[None]:
-    """A signal inside ends what runs, however deep; raises `Preempted`."""
+    """A signal inside ends what runs, however deep, as soon as Python has control (a compilation ends first); raises
+    `Preempted`."""
     received: list[str] = []
 
     def receive(number: int, frame: FrameType | None) -> None:
-        again = bool(received)
         received.append(signal.Signals(number).name)
-        if not again or number == signal.SIGINT:
-            # Unlike any `Exception`, this is mistaken by no library for a failure of its own.
-            raise KeyboardInterrupt
+        # Unlike any `Exception`, this is mistaken by no library for a failure of its own.
+        raise KeyboardInterrupt
 
     with _handling(receive):
         try:
@@ -67,4 +66,4 @@ def _handling(receive: Callable[[int, FrameType | None], None]) -> Iterator[None
         yield
     finally:
         for number, handler in previous.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)

@@ -92,18 +92,25 @@ class Program(Inference):
         self._batch = batch
         self.leaf_names = finite.leaf_names(batch, self.abstract_state.parameters)
         self.parameters = trees.parameter_count(self.abstract_state.parameters)
-        start = time.perf_counter()
-        self._train = (
+        self._lower = functools.partial(
             jax.jit(
                 functools.partial(train_steps, rule, loader),
                 donate_argnums=0,
                 in_shardings=(whole, whole, self._stacked, whole),
                 out_shardings=whole,
-            )
-            .lower(self.abstract_state, self._resident, self._stack_shapes(shapes), jnp.int32(1))
-            .compile()
+            ).lower,
+            self.abstract_state,
+            self._resident,
+            self._stack_shapes(shapes),
+            jnp.int32(1),
         )
-        self.compile_seconds = time.perf_counter() - start
+        self.compile_seconds = 0.0
+
+    def compile(self) -> None:
+        """Compile the training step; needed once, before `train`."""
+        start = time.perf_counter()
+        self._train = self._lower().compile()
+        self.compile_seconds += time.perf_counter() - start
 
     def metrics(self) -> list[str]:
         """The names of what evaluation measures."""

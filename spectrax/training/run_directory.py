@@ -17,7 +17,8 @@ from spectrax.core.files import write_json
 
 logger = logging.getLogger("spectrax")
 
-_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+_FORBIDDEN = (errno.EACCES, errno.EPERM)
 _RECORDED = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "tensorflow-datasets", "numpy", "spectrax")
 
 
@@ -106,7 +107,10 @@ def _disk_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _DISK:
+        named = Path(error.filename).absolute() if isinstance(error.filename, str) else path.absolute()
+        if error.errno in _FORBIDDEN and not named.is_relative_to(path.absolute()):
+            raise RunDirectoryError(f"{named}: {error.strerror}. Mend its permissions.") from error
+        if error.errno not in _FULL + _FORBIDDEN:
             raise
         raise RunDirectoryError(
             f"Writing to {path} failed ({error.strerror}). What was saved before is intact: make room or mend the "

@@ -8,6 +8,8 @@ from typing import Any
 
 logger = logging.getLogger("spectrax")
 
+_SUFFIX = ".spectrax"  # tells our files from others in the same directory
+
 
 class TensorBoardWriter:
     """Scalars named `<split>/<metric>` and `timing/<name>` under `tensorboard/` in the run directory.
@@ -24,11 +26,13 @@ class TensorBoardWriter:
 
         if step == 0:
             # A run killed before its first save left events of steps that are taken again; there is none to purge from.
-            for stale in (run_dir / "tensorboard").glob("events.out.tfevents.*"):
+            for stale in (run_dir / "tensorboard").glob(f"events.out.tfevents.*{_SUFFIX}"):
                 stale.unlink(missing_ok=True)
         # Flushed by `mark` and `close` alone: an error in tensorboardX's own thread could not be caught.
         purge_step = step + 1 if step else None
-        self._writer = SummaryWriter(str(run_dir / "tensorboard"), purge_step=purge_step, flush_secs=10**6)
+        self._writer = SummaryWriter(
+            str(run_dir / "tensorboard"), purge_step=purge_step, flush_secs=10**6, filename_suffix=_SUFFIX
+        )
 
     def write(self, step: int, split: str, metrics: Mapping[str, float]) -> None:
         """Add one scalar per metric."""

@@ -1,11 +1,14 @@
 """Configs: composing, checking in one pass, targets that are refused, user folders, hashes, saved runs."""
 
+import importlib
+import re
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from flax import nnx
 from omegaconf import OmegaConf
 
 import spectrax
@@ -13,9 +16,10 @@ from spectrax.config import find
 from spectrax.config.build import build
 from spectrax.config.compose import compose_command, config_hash, essence
 from spectrax.config.explain import differences, nearest_key
+from spectrax.config.targets import KNOWN_PLACES, resolve
 from spectrax.config.values import Made, mismatch
 from spectrax.core.errors import CheckpointError, ConfigError
-from spectrax.core.protocols import Dataset, Task
+from spectrax.core.protocols import Dataset, Model, Task
 from spectrax.data.images import Images
 from spectrax.saved_config import agree, reopen
 from spectrax.training.gradient import Gradient
@@ -75,10 +79,10 @@ def test_the_default_experiment():
         (["model._target_=spectrax.nn.scattering.BLOCKS"], ["model._target_", "neither a class nor a function"]),
         (["model._recursive_=false"], ["model._recursive_"]),
         (["model._target_=spectrax.data.images.Images"], ["model._target_", "makes no Model"]),
-        (["trainer._target_=spectrax.training.run_directory.record_environment"], ["makes no Trainer"]),
+        (["trainer._target_=spectrax.training.optimizers.Optimizer"], ["trainer._target_", "makes no Trainer"]),
         (["writer.csv._target_=spectrax.models.svt.SVT"], ["writer.csv._target_", "makes no Writer"]),
-        (["dataset.source._target_=optax.adam"], ["dataset.source='optax.adam'", "ImageSource"]),
-        (["dataset.train.0._target_=optax.adam"], ["dataset.train=['optax.adam', ", "Transform"]),
+        (["dataset.source._target_=spectrax.models.svt.SVT"], ["dataset.source='spectrax.models", "ImageSource"]),
+        (["dataset.train.0._target_=spectrax.training.optimizers.Optimizer"], ["dataset.train=", "Transform"]),
         (["model._target_=optax._src.alias.adam"], ["model._target_", "private"]),
         (["~schedule.peak"], ["schedule.peak is missing"]),
         (["seed=-1"], ["seed=-1", "from 0"]),
@@ -112,6 +116,12 @@ def test_all_problems_at_once_and_each_once():
         "jax.numpy.load",
         "spectrax.core.files.write_text",
         "optax.adam.__globals__",
+        "flax.nnx.jit",
+        "flax.nnx.clone",
+        "spectrax.data.prepared.write_card",
+        "spectrax.writers.csv.CsvWriter.open",
+        "spectrax.training.checkpoints.Checkpoints",
+        "spectrax.training.run_directory.record_environment",
     ],
 )
 def test_targets_outside_the_known_packages_are_refused_and_not_run(target, tmp_path, monkeypatch):
@@ -119,6 +129,26 @@ def test_targets_outside_the_known_packages_are_refused_and_not_run(target, tmp_
     text = problem(f"model._target_={target}", f"+model.command='touch {tmp_path}/ran'")
     assert "model._target_" in text and target in text
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("library", ["optax", "jax.nn", "jax.nn.initializers"])
+def test_every_function_of_the_pure_libraries_may_be_named(library):
+    module = importlib.import_module(library)
+    names = [name for name, found in vars(module).items() if not name.startswith("_") and callable(found)]
+    functions = [name for name in names if not isinstance(getattr(module, name), type) and not is_type(module, name)]
+    assert len(functions) > 15
+    for name in functions:
+        assert resolve(f"{library}.{name}", KNOWN_PLACES) is getattr(module, name)
+
+
+def is_type(module, name):
+    """Aliases such as `optax.Params`."""
+    return hasattr(getattr(module, name), "__origin__") or getattr(module, name).__module__ == "typing"
+
+
+def test_layers_and_activations_of_flax_may_be_named():
+    for name in ("Linear", "LayerNorm", "MultiHeadAttention", "relu", "tanh", "max_pool", "initializers.he_normal"):
+        resolve(f"flax.nnx.{name}", KNOWN_PLACES)
 
 
 def test_an_experiment_cannot_allow_packages(tmp_path, monkeypatch):
@@ -231,8 +261,9 @@ def test_a_saved_config_with_changes(saved_run):
     assert reopen(saved_run, ["data_dir=/elsewhere"]).dataset.data_dir == "/elsewhere"
     # The devices that trained it need not be here.
     assert config.mesh.data == -1
-    with pytest.raises(ConfigError, match=r"trainer\.stepz"):
-        reopen(saved_run, ["trainer.stepz=7"])
+    for wrong in ("trainer.stepz=7", "seed=0,1", "~schedule.warmup_epochs", "experiment=svt_imagenet"):
+        with pytest.raises(ConfigError, match=re.escape(wrong.partition("=")[0])):
+            reopen(saved_run, [wrong])
     (saved_run / "config.yaml").write_text("[1")
     with pytest.raises(ConfigError, match="not a readable config"):
         reopen(saved_run, [])
@@ -280,10 +311,27 @@ def test_differences_and_nearest_keys():
 def test_values_and_annotations():
     fits = [(3, int), (3, float), (None, int | None), ([1, 2], list[int]), (Made(None), Dataset), ("x", Any)]
     fits += [(Made(Images), Dataset), (Made(Images), Dataset | None), (Made(Gradient, partial=True), Callable)]
+    fits += [(Made(factory), Model), (Made(Wrapper), Dataset), (Made(rate), float), (Made(rate, partial=True), Model)]
     assert all(mismatch(value, annotation) is None for value, annotation in fits)
     unfit = [(3.5, int), (True, int), ("x", float), (1, bool), ("ab", list[str]), ([1, "a"], list[int])]
     unfit += [(Made(Images), Task), (Made(Images), int), (Made(Images, partial=True), Dataset), (3, Dataset)]
+    unfit += [(Made(rate), int), (Made(rate), Dataset), (Made(nothing), Dataset)]
     assert all(mismatch(value, annotation) for value, annotation in unfit)
+
+
+def factory(*, rngs) -> nnx.Module: ...
+
+
+def rate() -> float: ...
+
+
+def nothing() -> None: ...
+
+
+class Wrapper:
+    """A dataset around another one."""
+
+    def __getattr__(self, name): ...
 
 
 def test_build_binds_and_nests():

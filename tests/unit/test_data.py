@@ -250,6 +250,11 @@ def test_fashion_mnist_says_what_is_missing_or_broken(tmp_path):
     (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(os.urandom(1000))[:500])
     with pytest.raises(DataMissing, match="not a whole gzip file"):
         source.examples()
+    flipped = bytearray(gzip.compress(bytes(range(256)) * 40))
+    flipped[20:40] = b"\xff" * 20
+    (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(bytes(flipped))
+    with pytest.raises(DataMissing, match="not a whole gzip file"):
+        source.examples()
 
 
 def test_another_data_set_with_the_same_names_is_refused(tmp_path):

@@ -1,5 +1,6 @@
 """Signals outside the loop."""
 
+import contextlib
 import os
 import signal
 
@@ -16,6 +17,14 @@ def test_where_nothing_is_to_save_a_signal_ends_at_once(number):
         os.kill(os.getpid(), number)
         raise AssertionError("unreachable")
     assert signal.getsignal(number) is before
+
+
+def test_a_signal_that_was_swallowed_may_be_sent_again():
+    with pytest.raises(Preempted), ending_at_once():
+        with contextlib.suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise AssertionError("unreachable")
 
 
 def test_in_the_loop_a_signal_waits_and_a_second_interrupt_does_not():

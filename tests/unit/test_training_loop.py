@@ -100,6 +100,16 @@ def test_sigterm_saves_and_the_rerun_is_bit_identical(undisturbed, tmp_path):
     assert_same_run(undisturbed[0], tmp_path)
 
 
+def test_a_signal_at_the_last_step_leaves_summary_and_figures_to_the_rerun(undisturbed, tmp_path):
+    stopper = StopAt(30, lambda: os.kill(os.getpid(), 15))
+    with pytest.raises(Preempted, match="saved at step 30"):
+        trainer().run(experiment(tmp_path, writers=[*experiment(tmp_path).writers, stopper]))
+    assert not (tmp_path / "summary.json").exists()
+    summary = trainer().run(experiment(tmp_path))
+    assert not summary.already_finished and summary.metrics == undisturbed[1].metrics
+    assert (tmp_path / "figures" / "test_predictions.png").exists()
+
+
 def test_an_exception_between_saves_loses_nothing(undisturbed, tmp_path):
     class Boom(Exception):
         pass
@@ -175,13 +185,14 @@ def test_what_the_machine_refuses_is_no_damage(undisturbed, tmp_path, monkeypatc
         np.testing.assert_array_equal(ours[path], leaf, err_msg=path)
 
 
-def test_when_every_checkpoint_is_damaged_the_run_stops_before_it_begins_again(undisturbed, tmp_path):
+def test_when_no_checkpoint_can_be_read_the_run_stops_and_touches_none(undisturbed, tmp_path):
     trainer(steps=20).run(experiment(tmp_path))
     for meta in (tmp_path / "checkpoints").glob("step_*/meta/metadata"):
         meta.write_text("{")
-    with pytest.raises(CheckpointError, match="All checkpoints"):
+    with pytest.raises(CheckpointError, match=r"None of the 2 checkpoints .*step 20.*left as they are"):
         trainer().run(experiment(tmp_path))
-    assert len(list((tmp_path / "damaged_checkpoints").glob("step_*"))) == 2
+    assert len(list((tmp_path / "checkpoints").glob("step_*"))) == 2
+    (tmp_path / "checkpoints").rename(tmp_path / "away")
     trainer().run(experiment(tmp_path))
     assert_same_run(undisturbed[0], tmp_path)
 
