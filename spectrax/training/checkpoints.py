@@ -46,6 +46,7 @@ class Checkpoints:
         best_step: Callable[[], int | None] = lambda: None,
         read_only: bool = False,
     ):
+        background.quieten()
         self.directory = directory
         self._read_only = read_only
         self._options = ocp.CheckpointManagerOptions(
@@ -55,7 +56,6 @@ class Checkpoints:
             cleanup_tmp_directories=not read_only,
             step_prefix="step",
         )
-        background.quieten()
         self._manager = self._open()
 
     def _open(self) -> ocp.CheckpointManager:
