@@ -28,6 +28,12 @@ class DataMissing(SpectraxError):
     exit_code = 3
 
 
+class UnreadableFile(SpectraxError):
+    """A file of the user's is not what was asked for; the text says what is wrong with it."""
+
+    exit_code = 3
+
+
 class NonFiniteLoss(SpectraxError):
     """The loss became infinite or NaN; the text names the step and the first bad leaf."""
 

@@ -81,6 +81,13 @@ class Dataset(Protocol):
         """A stored example as the model will see it; `rng` (NumPy Generator) drives random transforms of "train"."""
 
 
+class ReadsFiles(Protocol):
+    """A dataset that can take a person's own file for one of its examples."""
+
+    def read(self, path: Path) -> dict[str, Any]:
+        """The file as a stored example without its target, for `transform`. Raises `UnreadableFile`."""
+
+
 class Loader(Protocol):
     """Turns a dataset into fixed-size batches whose sequence depends on (seed, step) alone.
 
@@ -130,6 +137,16 @@ class Task(Protocol):
 
     def figures(self, predict: Callable[[Any], Any], batch: Batch, totals: Mapping[str, Any]) -> Mapping[str, Any]:
         """Matplotlib figures by file name, of a probe batch of host arrays and the sums of its split."""
+
+
+class ExplainsPredictions(Protocol):
+    """A task that says what its prediction of a file is."""
+
+    def rows(self, outputs: Any) -> list[dict[str, Any]]:
+        """Of host outputs of `predict`, per example, the columns of a table for people."""
+
+    def sheet(self, inputs: Any, rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Any:
+        """A Matplotlib figure of a few examples: model inputs as host arrays, their rows, and names such as files'."""
 
 
 class Writer(Protocol):

@@ -44,6 +44,8 @@ class FashionMnist:
     manual_dir: str | None = None
     name: ClassVar[str] = "fashion_mnist"
     version: ClassVar[str] = "1.0.0"
+    shape: ClassVar[tuple[int, int, int]] = (28, 28, 1)
+    maximum: ClassVar[int] = 255
     splits: ClassVar[Mapping[str, int]] = {"train": 60_000, "test": 10_000}
     class_names: ClassVar[Sequence[str]] = (
         "t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot",

@@ -8,6 +8,7 @@ import numpy as np
 
 from spectrax.core.errors import ConfigError, DataMissing
 from spectrax.core.protocols import DatasetSpec, FieldSpec
+from spectrax.data.picture_files import read_picture
 from spectrax.data.prepared import StoredSplit
 from spectrax.data.transforms import Transform, apply
 
@@ -77,6 +78,10 @@ class Imagenet2012:
         seen_as = "validation" if rng is None and self.is_random(split) else split
         image = apply(self._transforms[seen_as], np.asarray(example["image"]), rng)
         return {"image": np.ascontiguousarray(image, np.float32), "label": np.int32(example["label"])}
+
+    def read(self, path: Path) -> dict[str, Any]:
+        """A person's own picture as a stored example. Raises `UnreadableFile`."""
+        return {"image": read_picture(path, 3), "label": 0}
 
     def is_random(self, split: str) -> bool:
         """Whether the transforms of the split draw random numbers."""

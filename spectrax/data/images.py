@@ -9,6 +9,7 @@ import numpy as np
 from spectrax.core.errors import ConfigError, DataMissing
 from spectrax.core.protocols import DataCard, DatasetSpec, FieldSpec
 from spectrax.data import prepared
+from spectrax.data.picture_files import read_picture, stored_like
 from spectrax.data.progress import counting
 from spectrax.data.transforms import Transform, apply
 
@@ -19,6 +20,8 @@ class ImageSource(Protocol):
     Attributes:
         name: lower_snake_case, the name of the prepared directory.
         version: changes whenever the stored examples change.
+        shape: (height, width, channels) of a stored image.
+        maximum: the stored value of white.
         splits: examples by split.
     """
 
@@ -78,6 +81,11 @@ class Images:
             splits=dict(source.splits),
             class_names=tuple(class_names or ()),
         )
+
+    def read(self, path: Path) -> dict[str, Any]:
+        """A person's own picture as a stored example, see `picture_files`. Raises `UnreadableFile`."""
+        picture = read_picture(path, self.source.shape[-1])
+        return {"image": stored_like(picture, self.source.shape, self.source.maximum), "label": 0}
 
     def prepare(self, progress: bool = True) -> Path:
         """Build the prepared directory if it is not there; returns it.

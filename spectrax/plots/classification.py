@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-__all__ = ["Figure", "confusion", "predictions"]
+__all__ = ["Figure", "confusion", "predictions", "sheet"]
 
 _RIGHT, _WRONG = "#1a7f37", "#c62828"
 
@@ -44,6 +44,29 @@ def predictions(
             color=_WRONG if wrong[index] else _RIGHT,
             fontsize=8,
         )
+    for axes in figure.axes:
+        axes.set_axis_off()
+    return figure
+
+
+def sheet(images: np.ndarray, captions: Sequence[str], names: Sequence[str], columns: int = 8) -> Figure:
+    """A contact sheet: images with a caption above and the name of the file below, shortened at its beginning.
+
+    Args:
+        images: (examples, height, width, channels), any scale.
+        captions, names: one per example.
+    """
+    rows = -(-len(images) // columns)
+    columns = min(columns, len(images))
+    figure = Figure(figsize=(1.35 * columns, 1.75 * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False).flat
+    for axes, image, caption, name in zip(grid, images, captions, names, strict=False):
+        axes.imshow(_picture(image), cmap="gray", interpolation="nearest")
+        axes.set_title(caption, fontsize=8)
+        axes.text(
+            0.5, -0.04, name if len(name) <= 22 else f"…{name[-21:]}", fontsize=6, color="#555555",
+            ha="center", va="top", transform=axes.transAxes,
+        )  # fmt: skip
     for axes in figure.axes:
         axes.set_axis_off()
     return figure

@@ -42,6 +42,13 @@ class Classification:
         if self.class_names is not None and len(self.class_names) != self.num_classes:
             raise ConfigError(f"task.class_names has {len(self.class_names)} names for {self.num_classes} classes.")
 
+        if self.mixup < 0 or self.shift < 0:
+            raise ConfigError(f"task.mixup={self.mixup} and task.shift={self.shift} must be at least 0.")
+
+    @property
+    def _names(self) -> Sequence[str]:
+        return self.class_names or [str(number) for number in range(self.num_classes)]
+
     def inputs(self, batch: Batch) -> Any:
         """The images."""
         return batch["image"]
@@ -107,15 +114,30 @@ class Classification:
         logits = model(inputs, train=False, key=None).astype(jnp.float32)
         return {"probabilities": jax.nn.softmax(logits), "label": jnp.argmax(logits, axis=-1)}
 
+    def rows(self, outputs: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
+        """Of each example the likeliest class, its probability, and the five likeliest as text."""
+        probabilities = outputs["probabilities"]
+        best = np.argsort(-probabilities, axis=-1, kind="stable")[:, :5]
+        rows = []
+        for likely, row in zip(best, probabilities, strict=True):
+            top5 = "; ".join(f"{self._names[label]}={row[label]:.4f}" for label in likely)
+            first = likely[0]
+            rows.append({"label": self._names[first], "probability": f"{row[first]:.6f}", "top5": top5})
+        return rows
+
+    def sheet(self, inputs: np.ndarray, rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> plots.Figure:
+        """The images as the model saw them, each with its likeliest class and its file."""
+        captions = [f"{row['label']} {100 * float(row['probability']):.0f}%" for row in rows]
+        return plots.sheet(inputs, captions, names)
+
     def figures(
         self, predict: Callable[[Any], Any], batch: Batch, totals: Mapping[str, np.ndarray]
     ) -> dict[str, plots.Figure]:
         """Predictions with the mistakes first, and the confusion matrix."""
-        names = self.class_names or [str(number) for number in range(self.num_classes)]
         probabilities = predict(self.inputs(batch))["probabilities"]
-        drawn = {"predictions": plots.predictions(batch["image"], batch["label"], probabilities, names)}
+        drawn = {"predictions": plots.predictions(batch["image"], batch["label"], probabilities, self._names)}
         if "confusion" in totals:
-            drawn["confusion"] = plots.confusion(totals["confusion"], names)
+            drawn["confusion"] = plots.confusion(totals["confusion"], self._names)
         return drawn
 
 

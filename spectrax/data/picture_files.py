@@ -1,0 +1,72 @@
+"""A person's own pictures: PNG and JPEG files of any size, mode and orientation."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from spectrax.core.errors import UnreadableFile
+from spectrax.data.transforms import resize
+
+_FORMATS = ("PNG", "JPEG")
+
+
+def read_picture(path: Path, channels: int) -> np.ndarray:
+    """The picture, upright, uint8 (height, width, channels).
+
+    Colours become grey (Rec. 601 luma) for one channel and the other way round; what is transparent becomes white;
+    16-bit greys keep their upper eight bits.
+
+    Args:
+        channels: 1 or 3.
+
+    Raises:
+        UnreadableFile: saying what is wrong with the file.
+    """
+    try:
+        if not path.stat().st_size:
+            raise UnreadableFile("is empty")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path, formats=_FORMATS) as picture:
+                # Orientation is a note in the file, which cameras write and viewers obey.
+                return _pixels(ImageOps.exif_transpose(picture), channels)
+    except Image.UnidentifiedImageError as error:
+        raise UnreadableFile("is neither a PNG nor a JPEG picture") from error
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise UnreadableFile(f"has more than {Image.MAX_IMAGE_PIXELS:,} pixels") from error
+    except OSError as error:
+        raise UnreadableFile(f"cannot be read ({error.strerror or error})") from error
+    except (ValueError, SyntaxError, EOFError) as error:  # Pillow's words for damage inside a file
+        raise UnreadableFile(f"is damaged ({error})") from error
+
+
+def stored_like(picture: np.ndarray, shape: tuple[int, int, int], maximum: int) -> np.ndarray:
+    """A picture in the form of a data set's own examples: padded to a square with its border's colour, resampled to
+    `shape`, and scaled so that white is `maximum`."""
+    square = resize(_squared(picture), shape[:2], "bilinear")
+    return np.round(square * (maximum / 255)).astype(np.uint8)
+
+
+def _pixels(picture: Image.Image, channels: int) -> np.ndarray:
+    if picture.mode.startswith("I"):
+        picture = Image.fromarray((np.asarray(picture).astype(np.uint32) >> 8).clip(0, 255).astype(np.uint8))
+    if picture.has_transparency_data:
+        white = Image.new("RGBA", picture.size, "white")
+        picture = Image.alpha_composite(white, picture.convert("RGBA"))
+    pixels = np.asarray(picture.convert("L" if channels == 1 else "RGB"))
+    return pixels[..., None] if channels == 1 else pixels
+
+
+def _squared(picture: np.ndarray) -> np.ndarray:
+    height, width = picture.shape[:2]
+    if height == width:
+        return picture
+    side = max(height, width)
+    edges = (picture[0], picture[-1], picture[:, 0], picture[:, -1])
+    square = np.empty((side, side, picture.shape[-1]), picture.dtype)
+    square[:] = np.median(np.concatenate(edges), axis=0).astype(picture.dtype)
+    top, left = (side - height) // 2, (side - width) // 2
+    square[top : top + height, left : left + width] = picture
+    return square
