@@ -43,6 +43,10 @@ class ArrayLoader:
         self.splits = {name: clouds(seed, 40) for seed, name in enumerate(splits)}
         self.resident = self.splits["train"]
 
+    @property
+    def resident_shapes(self):
+        return jax.eval_shape(lambda: self.resident)
+
     def examples(self, split):
         return len(self.splits[split]["label"]) if split in self.splits else 0
 

@@ -71,6 +71,9 @@ class Dataset(Protocol):
 
     spec: DatasetSpec
 
+    def card(self) -> DataCard:
+        """Where the data come from and on what terms; the content hash is "" before they are prepared."""
+
     def prepare(self, progress: bool = True) -> Path:
         """Build or ingest the data if they are not there; return their directory. Raises `DataMissing`."""
 
@@ -96,6 +99,10 @@ class Loader(Protocol):
     """
 
     resident: Any
+
+    @property
+    def resident_shapes(self) -> Any:
+        """`resident` as `jax.ShapeDtypeStruct`s, known without reading data."""
 
     def examples(self, split: str) -> int:
         """How many examples the split has; 0 when the dataset has no such split."""

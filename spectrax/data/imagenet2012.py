@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from spectrax.core.errors import ConfigError, DataMissing
-from spectrax.core.protocols import DatasetSpec, FieldSpec
+from spectrax.core.protocols import DataCard, DatasetSpec, FieldSpec
 from spectrax.data.picture_files import read_picture
 from spectrax.data.prepared import StoredSplit
 from spectrax.data.transforms import Transform, apply
@@ -78,6 +78,21 @@ class Imagenet2012:
         seen_as = "validation" if rng is None and self.is_random(split) else split
         image = apply(self._transforms[seen_as], np.asarray(example["image"]), rng)
         return {"image": np.ascontiguousarray(image, np.float32), "label": np.int32(example["label"])}
+
+    def card(self) -> DataCard:
+        """The data card; of so many files no content hash is taken."""
+        return DataCard(
+            name="imagenet2012",
+            version="5",
+            description="Photographs of 1,000 classes of WordNet: ImageNet's challenge of 2012.",
+            units="8-bit sRGB",
+            normalisation="by the dataset's transforms; stored as published (JPEG)",
+            licence="non-commercial research and education, see image-net.org",
+            citation="O. Russakovsky et al., ImageNet large scale visual recognition challenge, IJCV 115, 2015",
+            splits=self.spec.splits,
+            content_hash="",
+            split_rule="as published; its validation split is what papers report",
+        )
 
     def read(self, path: Path) -> dict[str, Any]:
         """A person's own picture as a stored example. Raises `UnreadableFile`."""

@@ -82,6 +82,11 @@ class Images:
             class_names=tuple(class_names or ()),
         )
 
+    def card(self) -> DataCard:
+        """The data card, with the content hash of what is prepared."""
+        path = self.directory / "card.json"
+        return self.source.card(prepared.read_card(self.directory)["content_hash"] if path.exists() else "")
+
     def read(self, path: Path) -> dict[str, Any]:
         """A person's own picture as a stored example, see `picture_files`. Raises `UnreadableFile`."""
         picture = read_picture(path, self.source.shape[-1])

@@ -41,9 +41,17 @@ class ResidentLoader:
     @property
     def resident(self) -> Batch:
         """The training split: one array per field, examples first. Raises `ConfigError` when it is random."""
-        if self.dataset.is_random("train"):
-            raise ConfigError("The resident loader transforms once, but dataset.train is random. Use loader=grain.")
+        self._check()
         return self._split("train")
+
+    @property
+    def resident_shapes(self) -> Batch:
+        """Of `resident`, from the dataset's spec. Raises `ConfigError` when the training split is random."""
+        import jax
+
+        self._check()
+        size, fields = self.examples("train"), self.dataset.spec.fields
+        return {name: jax.ShapeDtypeStruct((size, *field.shape), field.dtype) for name, field in fields.items()}
 
     def examples(self, split: str) -> int:
         """Size of a split, 0 if there is none."""
@@ -75,6 +83,10 @@ class ResidentLoader:
             batch = {name: array[start : start + self.eval_batch_size] for name, array in arrays.items()}
             yield _padded(batch, self.eval_batch_size)
 
+    def _check(self) -> None:
+        if self.dataset.is_random("train"):
+            raise ConfigError("The resident loader transforms once, but dataset.train is random. Use loader=grain.")
+
     def _split(self, name: str) -> Batch:
         if name not in self._arrays:
             self._arrays[name] = _stacked(
@@ -96,7 +108,9 @@ class GrainLoader:
         prefetch: batches read ahead by each worker.
     """
 
-    resident: dict[str, Any] = {}  # noqa: RUF012 (nothing is resident; the mapping is never written)
+    # Nothing is resident; the mappings are never written.
+    resident: dict[str, Any] = {}  # noqa: RUF012
+    resident_shapes: dict[str, Any] = {}  # noqa: RUF012
 
     def __init__(
         self, dataset: Dataset, *, batch_size: int, eval_batch_size: int, seed: int, workers: int = 0, prefetch: int = 4

@@ -22,7 +22,7 @@ from spectrax.training.cadence import Cadence
 from spectrax.training.checkpoints import Checkpoints
 from spectrax.training.loop import Run, best_weights, fit
 from spectrax.training.optimizers import Optimizer
-from spectrax.training.program import Program
+from spectrax.training.program import Program, StepCost
 from spectrax.training.results import Results
 from spectrax.training.state import model_graph
 from spectrax.training.step import StepRule
@@ -123,7 +123,7 @@ class Gradient:
             opened.callback(checkpoints.close)
             for writer in experiment.writers:
                 opened.callback(writer.close)
-            program = self._program(experiment, cadence)
+            program = self.program(experiment, cadence.total)
             results.check_choice(program.metrics())
             _compile(program)
             run = Run(program, loader, checkpoints, experiment.writers, cadence, self.batch_size)
@@ -165,9 +165,16 @@ class Gradient:
             call=self.steps_per_call,
         )
 
-    def _program(self, experiment: Experiment, cadence: Cadence) -> Program:
+    def step_cost(self, experiment: Experiment) -> StepCost:
+        """What one training step costs; needs no data and allocates nothing."""
+        self._check(experiment)
+        with jax.set_mesh(experiment.mesh):
+            return self.program(experiment, self.total_steps(experiment.loader)).cost()
+
+    def program(self, experiment: Experiment, total_steps: int) -> Program:
+        """The jitted functions of a run, nothing compiled yet."""
         schedule = self.schedule(
-            total_steps=cadence.total,
+            total_steps=total_steps,
             steps_per_epoch=experiment.loader.examples("train") / self.batch_size,
         )
         rule = StepRule(

@@ -12,15 +12,19 @@ from types import FrameType
 
 from spectrax.core.errors import Preempted
 
+# Signals that came inside `ending_at_once`. An exception raised by a handler can get lost: Python discards what is
+# raised inside a destructor or a callback from C, and compilers run many of those.
+_pending: list[str] = []
+
 
 class Preemption:
     """Context manager; `requested` holds the name of the signal that asked to stop, or None.
 
-    A second Ctrl-C stops at once, without saving.
+    A signal that was lost before counts too. A second Ctrl-C stops at once, without saving.
     """
 
     def __init__(self) -> None:
-        self.requested: str | None = None
+        self.requested: str | None = _pending[0] if _pending else None
         self._handling = _handling(self._receive)
 
     def __enter__(self) -> "Preemption":
@@ -40,10 +44,10 @@ class Preemption:
 def ending_at_once() -> Iterator[None]:
     """A signal inside ends what runs, however deep, as soon as Python has control (a compilation ends first); raises
     `Preempted`."""
-    received: list[str] = []
+    _pending.clear()
 
     def receive(number: int, frame: FrameType | None) -> None:
-        received.append(signal.Signals(number).name)
+        _pending.append(signal.Signals(number).name)
         # Unlike any `Exception`, this is mistaken by no library for a failure of its own.
         raise KeyboardInterrupt
 
@@ -51,9 +55,11 @@ def ending_at_once() -> Iterator[None]:
         try:
             yield
         except KeyboardInterrupt:
-            if not received:
+            if not _pending:
                 raise
-            raise Preempted(f"{received[0]} received: nothing was left to save. Run the same command again.") from None
+            raise Preempted(f"{_pending[0]} received: nothing was left to save. Run the same command again.") from None
+        if _pending:
+            raise Preempted(f"{_pending[0]} received: this run is finished.")
 
 
 @contextlib.contextmanager

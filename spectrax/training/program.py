@@ -1,5 +1,6 @@
 """The compiled functions of a run: create, train, evaluate, predict, each with its shardings, each traced once."""
 
+import dataclasses
 import functools
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -15,6 +16,19 @@ from spectrax.parallel.mesh import batch_sharding, replicated
 from spectrax.training import finite
 from spectrax.training.state import TrainState, create_state
 from spectrax.training.step import StepRule, train_steps
+
+
+@dataclasses.dataclass(frozen=True)
+class StepCost:
+    """What one training step costs.
+
+    Attributes:
+        flops: floating-point operations over all devices, as lowered; None where XLA does not say.
+        memory_bytes: peak per device, parameters, optimizer state and resident data included; None likewise.
+    """
+
+    flops: float | None
+    memory_bytes: int | None
 
 
 class Inference:
@@ -76,21 +90,19 @@ class Program(Inference):
         whole = replicated(mesh)
         self._stacked = batch_sharding(mesh, batch_axis=1)
         self._calls = calls
-        self._resident = jax.device_put(loader.resident, whole)
+        self._loader, self._whole = loader, whole
+        resident = jax.tree.map(lambda leaf: _shaped(leaf, whole), loader.resident_shapes)
         create = functools.partial(
             create_state, make_model, rule.optimizer, rule.task, rule.average_decay is not None, rule.seed
         )
         # Initialisation runs once: on CPU, optimizing it takes three times as long as compiling it plainly.
         on_cpu = mesh.devices.flat[0].platform == "cpu"
-        options = {"xla_backend_optimization_level": 0} if on_cpu else None
-        self._create = jax.jit(create, out_shardings=whole, compiler_options=options)
-        self.abstract_state = jax.tree.map(
-            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=whole), jax.eval_shape(create)
-        )
+        self._plainly = {"xla_backend_optimization_level": 0} if on_cpu else None
+        self._create = jax.jit(create, out_shardings=whole, compiler_options=self._plainly)
+        self.abstract_state = jax.tree.map(lambda leaf: _shaped(leaf, whole), jax.eval_shape(create))
         shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), loader.example_feed())
-        batch = jax.eval_shape(loader.fetch, loader.resident, shapes)
-        self._batch = batch
-        self.leaf_names = finite.leaf_names(batch, self.abstract_state.parameters)
+        self._batch = jax.eval_shape(loader.fetch, resident, shapes)
+        self.leaf_names = finite.leaf_names(self._batch, self.abstract_state.parameters)
         self.parameters = trees.parameter_count(self.abstract_state.parameters)
         self._lower = functools.partial(
             jax.jit(
@@ -100,17 +112,29 @@ class Program(Inference):
                 out_shardings=whole,
             ).lower,
             self.abstract_state,
-            self._resident,
+            resident,
             self._stack_shapes(shapes),
             jnp.int32(1),
         )
         self.compile_seconds = 0.0
+
+    @functools.cached_property
+    def _resident(self) -> Any:
+        """What the loader keeps on the devices, put there when it is first wanted."""
+        return jax.device_put(self._loader.resident, self._whole)
 
     def compile(self) -> None:
         """Compile the training step; needed once, before `train`."""
         start = time.perf_counter()
         self._train = self._lower().compile()
         self.compile_seconds += time.perf_counter() - start
+
+    def cost(self) -> StepCost:
+        """What one training step costs, by the compiler's own count. Compiles, quickly: not for training."""
+        lowered = self._lower()
+        compiled = lowered.compile(self._plainly)
+        flops = (lowered.cost_analysis() or {}).get("flops")
+        return StepCost(flops, _memory_bytes(compiled))
 
     def metrics(self) -> list[str]:
         """The names of what evaluation measures."""
@@ -133,14 +157,22 @@ class Program(Inference):
 
     def memory_bytes(self) -> int | None:
         """Peak memory of a step per device as the compiler estimates it; None where it does not say."""
-        analysis = self._train.memory_analysis()
-        if analysis is None:
-            return None
-        held = analysis.argument_size_in_bytes + analysis.output_size_in_bytes - analysis.alias_size_in_bytes
-        return held + analysis.temp_size_in_bytes
+        return _memory_bytes(self._train)
 
     def _stack_shapes(self, shapes: Any) -> Any:
         return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((self._calls, *leaf.shape), leaf.dtype), shapes)
+
+
+def _shaped(leaf: Any, sharding: Any) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
+
+
+def _memory_bytes(compiled: Any) -> int | None:
+    analysis = compiled.memory_analysis()
+    if analysis is None:
+        return None
+    held = analysis.argument_size_in_bytes + analysis.output_size_in_bytes - analysis.alias_size_in_bytes
+    return held + analysis.temp_size_in_bytes
 
 
 def _pad(leaf: np.ndarray, count: int) -> np.ndarray:

@@ -19,12 +19,26 @@ def test_where_nothing_is_to_save_a_signal_ends_at_once(number):
     assert signal.getsignal(number) is before
 
 
+def swallowed():
+    """A signal whose exception gets lost, as in a destructor."""
+    with contextlib.suppress(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
 def test_a_signal_that_was_swallowed_may_be_sent_again():
     with pytest.raises(Preempted), ending_at_once():
-        with contextlib.suppress(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGTERM)
+        swallowed()
         os.kill(os.getpid(), signal.SIGTERM)
         raise AssertionError("unreachable")
+
+
+def test_a_signal_that_was_swallowed_stops_the_loop_and_a_sweep():
+    with pytest.raises(Preempted, match="SIGTERM"), ending_at_once():
+        swallowed()
+        with Preemption() as stop:
+            assert stop.requested == "SIGTERM"
+    with ending_at_once(), Preemption() as stop:  # the next run of this process
+        assert stop.requested is None
 
 
 def test_in_the_loop_a_signal_waits_and_a_second_interrupt_does_not():

@@ -1,0 +1,176 @@
+"""What each module of a network holds and does: parameters, floating-point operations, activations.
+
+Nothing is allocated or computed: modules are traced with shapes alone, and XLA's cost analysis counts the operations of
+each call as it is lowered (a multiplication and an addition count as two).
+"""
+
+import contextlib
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import numpy as np
+from flax import nnx
+
+from spectrax.core import trees
+
+
+@dataclasses.dataclass(frozen=True)
+class ModuleCost:
+    """One module in one forward pass.
+
+    Attributes:
+        path: names from the root, joined by `/`; "" is the whole network.
+        kind: name of its class.
+        parameters: scalars in it and below.
+        flops: floating-point operations of its calls; None when it is not called as a module (its parent does its
+            work) or XLA does not say.
+        output: dtype and shape of its last output; "" when it is not called.
+        activation_bytes: bytes of the outputs of all called modules in it that call no other: about what a backward
+            pass keeps.
+    """
+
+    path: str
+    kind: str
+    parameters: int
+    flops: float | None
+    output: str
+    activation_bytes: int
+
+
+def module_costs(
+    make_model: Callable[..., nnx.Module], run: Callable[[nnx.Module, Any], Any], inputs: Any, depth: int = 4
+) -> list[ModuleCost]:
+    """The costs of every module down to `depth` names below the root, in the order of their calls.
+
+    Args:
+        make_model: as in an `Experiment`.
+        run: calls the model, such as `lambda model, x: model(x, train=False, key=None)`.
+        inputs: arrays or `jax.ShapeDtypeStruct`s.
+    """
+    graph, parameters, statistics = trees.split_module(nnx.eval_shape(lambda: make_model(rngs=nnx.Rngs(0))))
+    weights = (parameters, statistics)
+    calls: list[_Call] = []
+
+    def recorded(weights: Any, inputs: Any) -> Any:
+        model = trees.merge_module(graph, *weights)
+        with _recording(_modules(model), calls):
+            return run(model, inputs)
+
+    jax.eval_shape(recorded, weights, inputs)
+    modules = _modules(trees.merge_module(graph, *weights))
+    shown = [path for path in modules if not path or path.count("/") < depth]
+    return [_cost(path, modules[path], graph, weights, calls) for path in sorted(shown, key=_order(calls))]
+
+
+@dataclasses.dataclass
+class _Call:
+    path: str
+    arguments: tuple[Any, ...]
+    keywords: dict[str, Any]
+    output: Any = None
+
+
+def _cost(path: str, module: nnx.Module, graph: Any, weights: Any, calls: list[_Call]) -> ModuleCost:
+    own = [call for call in calls if call.path == path]
+    leaves = [call for call in calls if _below(call.path, path) and not _calls_others(call, calls)]
+    return ModuleCost(
+        path=path,
+        kind=type(module).__name__,
+        parameters=trees.parameter_count(nnx.state(module, nnx.Param)),
+        flops=sum(_flops(graph, weights, call) for call in own) if own else None,
+        output=", ".join(f"{leaf.dtype}{list(leaf.shape)}" for leaf in _leaves(own[-1:])),
+        activation_bytes=sum(leaf.size * leaf.dtype.itemsize for leaf in _leaves(leaves)),
+    )
+
+
+def _leaves(calls: list[_Call]) -> list[jax.ShapeDtypeStruct]:
+    """All arrays among the outputs."""
+    return jax.tree.leaves([call.output for call in calls])
+
+
+def _modules(model: nnx.Module) -> dict[str, nnx.Module]:
+    """Path to module, without the lists that hold modules."""
+    found = {"/".join(map(str, path)): module for path, module in nnx.iter_modules(model)}
+    return {path: module for path, module in found.items() if not isinstance(module, nnx.List | nnx.Dict)}
+
+
+@contextlib.contextmanager
+def _recording(modules: dict[str, nnx.Module], calls: list[_Call]) -> Iterator[None]:
+    """While inside, every call of one of the modules is noted, shapes only."""
+    paths = {id(module): path for path, module in modules.items()}
+    owners = {base for module in modules.values() for base in type(module).__mro__ if "__call__" in vars(base)}
+    before = {owner: vars(owner)["__call__"] for owner in owners}
+
+    def noting(original: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(original)
+        def call(module: Any, *arguments: Any, **keywords: Any) -> Any:
+            if id(module) not in paths:
+                return original(module, *arguments, **keywords)
+            call = _Call(paths[id(module)], *_shapes((arguments, keywords)))
+            calls.append(call)
+            output = original(module, *arguments, **keywords)
+            call.output = _shapes(output)
+            return output
+
+        return call
+
+    for owner in owners:
+        owner.__call__ = noting(before[owner])
+    try:
+        yield
+    finally:
+        for owner, original in before.items():
+            owner.__call__ = original
+
+
+def _flops(graph: Any, weights: Any, call: _Call) -> float:
+    """Operations of one call, from its module lowered alone."""
+    leaves, structure = jax.tree.flatten((call.arguments, call.keywords))
+    arrays = {index: leaf for index, leaf in enumerate(leaves) if isinstance(leaf, jax.ShapeDtypeStruct)}
+
+    def alone(weights: Any, arrays: Any) -> Any:
+        module = _modules(trees.merge_module(graph, *weights))[call.path]
+        arguments, keywords = structure.unflatten([arrays.get(index, leaf) for index, leaf in enumerate(leaves)])
+        return module(*arguments, **keywords)
+
+    return float((jax.jit(alone).lower(weights, arrays).cost_analysis() or {}).get("flops", np.nan))
+
+
+def _shapes(tree: Any) -> Any:
+    """Arrays as shapes; what is no array stays."""
+
+    def shape(leaf: Any) -> Any:
+        is_key = isinstance(leaf, jax.Array) and jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+        if is_key or not isinstance(leaf, jax.Array | np.ndarray):
+            return leaf
+        return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype)
+
+    return jax.tree.map(shape, tree)
+
+
+def _below(path: str, top: str) -> bool:
+    return not top or path == top or path.startswith(f"{top}/")
+
+
+def _calls_others(call: _Call, calls: list[_Call]) -> bool:
+    return any(other.path != call.path and _below(other.path, call.path) for other in calls)
+
+
+def _order(calls: list[_Call]) -> Callable[[str], tuple[int, int]]:
+    """Sorts paths by their first call, parents before children; what is never called follows its parent."""
+    first: dict[str, int] = {}
+    for index, call in enumerate(calls):
+        parts = call.path.split("/") if call.path else []
+        for end in range(len(parts) + 1):
+            first.setdefault("/".join(parts[:end]), index)
+
+    def key(path: str) -> tuple[int, int]:
+        known = path
+        while known and known not in first:
+            known = known.rpartition("/")[0]
+        return first.get(known, 0), len(path.split("/")) if path else 0
+
+    return key

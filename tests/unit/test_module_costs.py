@@ -1,0 +1,67 @@
+"""What modules hold and do, counted without computing."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+from flax import nnx
+
+import spectrax
+from spectrax.config.build import partial
+from spectrax.diagnostics.module_costs import module_costs
+
+
+class Pair(nnx.Module):
+    """Two layers in a list, and one whose work its parent does."""
+
+    def __init__(self, *, rngs):
+        self.layers = nnx.List([nnx.Linear(8, 16, rngs=rngs), nnx.Linear(16, 4, rngs=rngs)])
+        self.spare = nnx.Linear(4, 4, rngs=rngs)
+
+    def __call__(self, x, *, train, key=None):
+        for layer in self.layers:
+            x = layer(x)
+        return x @ self.spare.kernel[...]
+
+
+def costs(make_model, shape, depth=4):
+    x = jax.ShapeDtypeStruct(shape, jnp.float32)
+    return {cost.path: cost for cost in module_costs(make_model, lambda model, x: model(x, train=False), x, depth)}
+
+
+def test_counts_are_those_of_the_formulas():
+    before = nnx.Linear.__call__
+    found = costs(Pair, (3, 8))
+    assert nnx.Linear.__call__ is before
+    assert list(found) == ["", "layers/0", "layers/1", "spare"]
+    first, second, whole = found["layers/0"], found["layers/1"], found[""]
+    assert first.parameters == 8 * 16 + 16 and whole.parameters == first.parameters + 16 * 4 + 4 + 4 * 4 + 4
+    assert first.flops == 3 * (2 * 8 * 16 + 16) and second.flops == 3 * (2 * 16 * 4 + 4)
+    assert whole.flops == first.flops + second.flops + 3 * 2 * 4 * 4
+    assert first.output == "float32[3, 16]" and first.activation_bytes == 3 * 16 * 4
+    assert whole.activation_bytes == first.activation_bytes + 3 * 4 * 4
+    assert found["spare"].flops is None and found["spare"].output == ""
+
+
+def test_a_module_called_twice_counts_twice():
+    class Twice(nnx.Module):
+        def __init__(self, *, rngs):
+            self.layer = nnx.Linear(4, 4, rngs=rngs)
+
+        def __call__(self, x, *, train, key=None):
+            return self.layer(self.layer(x))
+
+    found = costs(Twice, (2, 4))
+    assert found["layer"].flops == found[""].flops == 2 * 2 * (2 * 4 * 4 + 4)
+    assert found["layer"].activation_bytes == 2 * 2 * 4 * 4
+
+
+@pytest.mark.parametrize("overrides", [[], ["model=svt_h_s_released", "model.depths=[1,1,1,1]"]])
+def test_every_module_of_svt_has_its_row(overrides):
+    config = spectrax.compose("svt_digits", overrides)
+    found = costs(partial(config.model), (1, 32, 32, 1), depth=2)
+    assert {"", "stages/0", "stages/3", "class_block", "head"} <= set(found)
+    parts = [cost for path, cost in found.items() if path.count("/") == 1 and path.startswith("stages")]
+    others = [cost for path, cost in found.items() if path in ("class_block", "head", "token_head")]
+    assert found[""].parameters == sum(cost.parameters for cost in parts + others)
+    # The stages' norms are called by the network itself; the rest of its work is reshapes and means.
+    assert sum(cost.flops for cost in parts + others) == pytest.approx(found[""].flops, rel=0.01)
