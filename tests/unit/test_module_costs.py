@@ -32,7 +32,7 @@ def test_counts_are_those_of_the_formulas():
     before = nnx.Linear.__call__
     found = costs(Pair, (3, 8))
     assert nnx.Linear.__call__ is before
-    assert list(found) == ["", "layers/0", "layers/1", "spare"]
+    assert list(found) == ["", "spare", "layers/0", "layers/1"]  # by calls; what is not called follows its parent
     first, second, whole = found["layers/0"], found["layers/1"], found[""]
     assert first.parameters == 8 * 16 + 16 and whole.parameters == first.parameters + 16 * 4 + 4 + 4 * 4 + 4
     assert first.flops == 3 * (2 * 8 * 16 + 16) and second.flops == 3 * (2 * 16 * 4 + 4)

@@ -85,7 +85,7 @@ def test_a_picture_takes_the_form_of_the_stored_ones():
     picture = np.zeros((20, 40, 1), np.uint8)
     picture[5:15, 10:30] = 255
     stored = stored_like(picture, (8, 8, 1), 16)
-    assert stored.shape == (8, 8, 1) and stored.dtype == np.uint8 and stored.max() == 16
+    assert stored.shape == (8, 8, 1) and stored.dtype == np.uint8 and 12 < stored.max() <= 16
     assert stored[0].max() == 0 and stored[:, 0].max() == 0  # padded with the colour of the border, not stretched
     columns = np.flatnonzero(stored.max(axis=(0, 2)) > 8)
     rows = np.flatnonzero(stored.max(axis=(1, 2)) > 8)
