@@ -44,7 +44,7 @@ def run(keys: "Mapping[str, str]", overrides: list[str]) -> int:
         "modules": [dataclasses.asdict(cost) for cost in costs(experiment, int(depth))],
         "training_step": _step(trainer, experiment),
         "batch_size": config.trainer.get("batch_size"),
-        "data": dataclasses.asdict(experiment.dataset.card()) if hasattr(experiment.dataset, "card") else None,
+        "data": dataclasses.asdict(experiment.dataset.card()),
     }
     _print(config, found)
     if "output" in keys:
@@ -94,14 +94,14 @@ def _print(config: "DictConfig", found: "Mapping[str, Any]") -> None:
         console.print(
             f"Training step of {found['batch_size']:,} examples: {work}, {used}{there} per device ({found['device']})."
         )
-    for name, value in (found["data"] or {}).items():
+    for name, value in found["data"].items():
         console.print(f"  {name.replace('_', ' '):<14} {_said(value)}", markup=False)
 
 
 def _said(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {count:,}" for key, count in value.items())
-    return str(value) or "not prepared"
+    return str(value) or "none"
 
 
 def _graph(config: "DictConfig") -> Any:
@@ -118,9 +118,11 @@ def _graph(config: "DictConfig") -> Any:
 
 
 def _grow(tree: Any, name: str, node: "Mapping[str, Any]", written: Any) -> None:
+    from rich.markup import escape
+
     nested = {key: value for key, value in node.items() if _holds_nodes(value)}
     plain = ", ".join(f"{key}={value}" for key, value in node.items() if key not in nested and key != "_target_")
-    branch = tree.add(f"[bold]{name}[/bold] {node.get('_target_', '')} [dim]{plain}[/dim]")
+    branch = tree.add(f"[bold]{name}[/bold] {node.get('_target_', '')} [dim]{escape(plain)}[/dim]")
     for key, value in nested.items():
         source = written[key] if isinstance(written, dict) else value
         if isinstance(source, str):
@@ -129,7 +131,8 @@ def _grow(tree: Any, name: str, node: "Mapping[str, Any]", written: Any) -> None
             _grow(branch, key, value, source)
         else:
             for index, item in enumerate(value):
-                _grow(branch, f"{key}.{index}", item, source[index])
+                if isinstance(item, dict):
+                    _grow(branch, f"{key}.{index}", item, source[index])
 
 
 def _holds_nodes(value: Any) -> bool:

@@ -116,7 +116,7 @@ def predict(loaded: "LoadedRun", examples: Iterable[dict[str, Any]]) -> tuple[An
 
 
 def _read(dataset: Any, path: Path) -> Read:
-    split = "test" if "test" in dataset.spec.splits else "validation"
+    split = next(name for name in ("test", "validation", "train") if name in dataset.spec.splits)
     try:
         return path, dataset.transform(split, dataset.read(path), None)
     except UnreadableFile as error:

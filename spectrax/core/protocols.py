@@ -72,7 +72,7 @@ class Dataset(Protocol):
     spec: DatasetSpec
 
     def card(self) -> DataCard:
-        """Where the data come from and on what terms; the content hash is "" before they are prepared."""
+        """Where the data come from and on what terms; the content hash is "" where none was taken."""
 
     def prepare(self, progress: bool = True) -> Path:
         """Build or ingest the data if they are not there; return their directory. Raises `DataMissing`."""

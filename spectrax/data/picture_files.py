@@ -43,8 +43,14 @@ def read_picture(path: Path, channels: int) -> np.ndarray:
 
 
 def stored_like(picture: np.ndarray, shape: tuple[int, int, int], maximum: int) -> np.ndarray:
-    """A picture in the form of a data set's own examples: padded to a square with its border's colour, resampled to
-    `shape`, and scaled so that white is `maximum`."""
+    """A picture in the form of a data set's own examples: padded to a square with its border's colour, resampled
+    bilinearly and scaled.
+
+    Args:
+        picture: uint8 (height, width, channels), 0 to 255.
+        shape: (height, width, channels) of the result, uint8; the same channels.
+        maximum: the value that white becomes.
+    """
     square = resize(_squared(picture), shape[:2], "bilinear")
     return np.round(square * (maximum / 255)).astype(np.uint8)
 
