@@ -19,7 +19,7 @@ SMALL = [
 
 def environment(data_dir):
     return {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if name != "XLA_FLAGS"},
         "JAX_PLATFORMS": "cpu",
         "SPECTRAX_DATA_DIR": str(data_dir),
         "COLUMNS": "200",
