@@ -95,7 +95,8 @@ def _equations(jaxpr):
 
 
 def test_one_real_step_has_gradients_everywhere():
-    rule, create, batch, _ = pieces("svt_digits")
+    # At 32 pixels the last stage has one token, and what attends to a single token needs no query.
+    rule, create, batch, _ = pieces("svt_digits", ["dataset.image_size=64"])
     generator = np.random.default_rng(0)
     real = {
         "image": generator.standard_normal(batch["image"].shape).astype(np.float32),
@@ -105,10 +106,8 @@ def test_one_real_step_has_gradients_everywhere():
     new, metrics = jax.jit(lambda s, b: train_step(rule, s, b))(state, real)
     assert int(metrics["bad_leaf"]) == -1 and float(metrics["gradient_norm"]) > 0
     same = [path for path, leaf in leaf_paths(jax.tree.map(lambda a, b: (a == b).all(), state, new)) if leaf]
-    # The rate of the first step is zero, so parameters stand; moments and statistics move. At 32 pixels the last stage
-    # has one token, which attends to itself whatever its query.
-    still = {path for path in same if path.startswith(("optimizer/0/0/mu", "statistics"))}
-    assert still == {f"optimizer/0/0/mu/stages/3/blocks/0/mixer/attention/query/{name}" for name in ("kernel", "bias")}
+    # The rate of the first step is zero, so parameters stand; moments and statistics move.
+    assert not [path for path in same if path.startswith(("optimizer/0/0/mu", "statistics"))]
 
 
 def test_models_take_their_sizes_from_the_dataset():
