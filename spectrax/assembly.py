@@ -9,7 +9,7 @@ from spectrax.core.protocols import Experiment
 
 
 def assemble(config: DictConfig) -> Experiment:
-    """Build dataset, loader, task, mesh and writers, and the model's constructor; nothing is read or allocated.
+    """Build all nodes, and of the model its constructor; nothing is read or allocated.
 
     Raises:
         ConfigError: when a constructor refuses its arguments.
@@ -25,5 +25,6 @@ def assemble(config: DictConfig) -> Experiment:
         task=build(config.task),
         mesh=build(config.mesh),
         writers=[build(node) for node in config.writer.values() if node is not None],
+        callbacks={name: build(node) for name, node in (config.get("callback") or {}).items() if node is not None},
     )
 

@@ -68,6 +68,7 @@ def _rows(summary: "Summary") -> list[tuple[str, str]]:
     return [
         *[(name.removeprefix(f"{kept}.").replace(".", " "), f"{value:.4f}") for name, value in shown.items()],
         ("at step", f"{step} of {summary.step}{chosen}"),
+        *([("stopped", summary.stopped)] if summary.stopped else []),
         ("parameters", f"{summary.parameters:,}"),
         ("training", f"{rate}on {summary.device}"),
         ("time", f"{minutes}:{seconds:02d} with {summary.compile_seconds:.0f} s of compilation"),

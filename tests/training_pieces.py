@@ -10,6 +10,7 @@ import numpy as np
 import optax
 from flax import nnx
 
+from spectrax.callbacks.monitors import GradientNorm, LearningRate
 from spectrax.core.protocols import Experiment
 from spectrax.parallel.mesh import make_mesh
 from spectrax.tasks.classification import Classification
@@ -103,6 +104,7 @@ def experiment(run_dir, width=16, **changes):
         "task": Classification(num_classes=3),
         "mesh": make_mesh(1),
         "writers": [CsvWriter()],
+        "callbacks": {"learning_rate": LearningRate(), "gradient_norm": GradientNorm()},
     }
     Path(run_dir).mkdir(parents=True, exist_ok=True)
     return dataclasses.replace(Experiment(**fields), **changes)

@@ -14,7 +14,7 @@ from spectrax.config.explain import flat, nearest
 from spectrax.config.targets import resolve
 from spectrax.config.values import Made, annotations, mismatch
 from spectrax.core.errors import ConfigError
-from spectrax.core.protocols import Dataset, Loader, Model, Task, Trainer, Writer
+from spectrax.core.protocols import Callback, Dataset, Loader, Model, Task, Trainer, Writer
 
 # Arguments that are given when an object is built, not in yaml.
 _GIVEN = {
@@ -23,7 +23,7 @@ _GIVEN = {
     "schedule": {"total_steps", "steps_per_epoch"},
     "optimizer.method": {"learning_rate", "mask", "weight_decay_mask"},
 }
-_WRITERS = "writer."  # each node of this group is one
+_MANY = {"writer": Writer, "callback": Callback}  # groups of which each node is one
 _NOUNS = {"model": Model, "dataset": Dataset, "loader": Loader, "task": Task, "trainer": Trainer}
 _TOP_LEVEL_TYPES = {"seed": int, "run_dir": str | None, "data_dir": str | None, "experiment": str}
 _SEEDS = range(2**32)
@@ -118,7 +118,8 @@ def _node(node: Mapping[str, Any], path: str, allowed: tuple[str, ...], written:
 
 def _noun(path: str) -> Any:
     """The protocol that the node of this path must make; Any for others."""
-    return Writer if path.startswith(_WRITERS) and path.count(".") == 1 else _NOUNS.get(path, Any)
+    group, _, name = path.partition(".")
+    return _MANY[group] if group in _MANY and name and "." not in name else _NOUNS.get(path, Any)
 
 
 def _parameters(target: Any) -> Mapping[str, inspect.Parameter] | None:

@@ -15,7 +15,7 @@ from spectrax.config import find
 from spectrax.config.build import allow_packages
 from spectrax.config.check import check, raise_all
 from spectrax.config.explain import flat, nearest_key
-from spectrax.config.overrides import PATH_KEYS, parse, take_packages, take_paths, with_experiment
+from spectrax.config.overrides import GLOBAL_GROUPS, PATH_KEYS, parse, take_packages, take_paths, with_experiment
 from spectrax.config.targets import allowed_places
 from spectrax.core.errors import ConfigError
 
@@ -48,9 +48,11 @@ def compose_unchecked(overrides: Sequence[str]) -> DictConfig:
     """The composed config with its interpolations. Raises `ConfigError` for overrides that cannot be applied."""
     paths, words = take_paths(overrides)
     parsed, problems = parse(words)
-    chosen = [o for o in parsed if o.key_or_group == "experiment" or _is_group(o)]
+    chosen = [o for o in parsed if o.key_or_group in GLOBAL_GROUPS or _is_group(o)]
     groups = [o.input_line for o in chosen]
     base = _without_strangers(_hydra_compose(groups), chosen)
+    unset = _unset_by_debugging(chosen, base)
+    groups += unset
     values = []
     for override in parsed:
         if override.input_line in groups:
@@ -81,13 +83,29 @@ def _without_strangers(config: DictConfig, chosen: Sequence[Any], kept: Sequence
     said = {override.key_or_group for override in kept}
     for override in chosen:
         group = override.key_or_group
-        if group == "experiment":
+        if group in GLOBAL_GROUPS:
             continue
         own = _hydra_compose([override.input_line])[group]
         with open_dict(config):
             for key in [key for key in config[group] if key not in own and f"{group}.{key}" not in said]:
                 del config[group][key]
     return config
+
+
+def _unset_by_debugging(chosen: Sequence[Any], config: DictConfig) -> list[str]:
+    """Overrides that take away what a debugging preset sets for other tasks, models and trainers than those chosen."""
+    usual = [override.input_line for override in chosen if override.key_or_group != "debug"]
+    if len(usual) == len(chosen):
+        return []
+    plain = _hydra_compose(usual)
+    added = [
+        f"{group}.{key}"
+        for group, node in config.items()
+        if isinstance(node, DictConfig) and group in plain and group != "callback"
+        for key in node
+        if key not in plain[group]
+    ]
+    return [f"~{key}" for key in added]
 
 
 def recompose(saved: Path, references: Mapping[str, str], overrides: Sequence[str]) -> DictConfig:
@@ -216,7 +234,7 @@ def _problems_of(overrides: Sequence[str]) -> list[str]:
 
 def _kind_problem(override: Any) -> str | None:
     """The problem of an override that can change a config only while it is being composed."""
-    if override.key_or_group == "experiment":
+    if override.key_or_group in GLOBAL_GROUPS:
         return f"{override.input_line}: a saved run is what it is; its keys can be changed one by one."
     if override.is_sweep_override() or override.is_delete():
         return f"{override.input_line}: a saved run takes single values only (key=value)."
@@ -248,8 +266,11 @@ def _keys(config: DictConfig) -> list[str]:
 
 
 def _is_group(override: Any) -> bool:
-    return override.key_or_group in find.groups() and isinstance(override.value(), str)
+    """Whether a whole node is chosen: by one option's name, or by a list of them."""
+    if override.key_or_group not in find.groups():
+        return False
+    return isinstance(override.value(), str) or (isinstance(override.value(), list) and not override.is_add())
 
 
 def _top_level_keys() -> set[str]:
-    return {*find.groups(), "experiment", "seed", *PATH_KEYS}
+    return {*find.groups(), "experiment", "seed", *PATH_KEYS} - {"debug"}

@@ -41,7 +41,7 @@ def groups() -> dict[str, dict[str, Path]]:
 
 def own_groups() -> list[str]:
     """The groups that every experiment has an option of."""
-    return sorted({path.parent.name for path in config_folder().glob("*/*.yaml")})
+    return sorted({path.parent.name for path in config_folder().glob("*/*.yaml")} - {"debug"})
 
 
 def first_comment(path: Path) -> str:

@@ -13,12 +13,26 @@ DEFAULT_EXPERIMENT = "svt_digits"
 PATH_KEYS = ("run_dir", "data_dir")
 
 
+# Groups whose options change keys of any other node; none is chosen unless it is asked for.
+GLOBAL_GROUPS = ("experiment", "debug")
+
+
 def with_experiment(overrides: Sequence[str]) -> list[str]:
-    """`experiment=x` as `+experiment=x`, and the default experiment when none is named."""
-    words = [f"+{word}" if word.startswith("experiment=") else word for word in overrides]
-    if not any(word.startswith("+experiment=") for word in words):
-        words.insert(0, f"+experiment={DEFAULT_EXPERIMENT}")
-    return words
+    """`experiment=x` as `+experiment=x`, and so for `debug`; the default experiment when none is named.
+
+    They come first and in this order, since each changes what those before it say.
+    """
+    words = [f"+{word}" if _is_global(word) else word for word in overrides]
+    # In Hydra's grammar a bare nan is a number.
+    words = ["+debug='nan'" if word == "+debug=nan" else word for word in words]
+    first = {group: [word for word in words if word.startswith(f"+{group}=")] for group in GLOBAL_GROUPS}
+    first["experiment"] = first["experiment"] or [f"+experiment={DEFAULT_EXPERIMENT}"]
+    chosen = [word for group in GLOBAL_GROUPS for word in first[group]]
+    return [*chosen, *[word for word in words if word not in chosen]]
+
+
+def _is_global(word: str) -> bool:
+    return any(word.startswith(f"{group}=") for group in GLOBAL_GROUPS)
 
 
 def take(overrides: Sequence[str], keys: Iterable[str]) -> tuple[dict[str, str], list[str]]:
@@ -96,8 +110,12 @@ def _group_problem(override: Any) -> str | None:
         names = [str(name) for name in override.sweep_string_iterator()]
     elif isinstance(override.value(), str):
         names = [override.value()]
-    else:
+    elif isinstance(override.value(), list):
+        names = [str(name) for name in override.value()]
+    elif isinstance(override.value(), dict):
         return None
+    else:
+        names = [str(override.value())]
     wrong = [name for name in names if not _is_option(name, options)]
     if not wrong:
         return None

@@ -18,6 +18,7 @@ from spectrax.core.errors import ConfigError
 # Rooms whose things experiments are made of, and libraries of pure functions. Whole packages would let a config reach
 # what writes files or calls what it is given (`flax.io.rmtree`, `jax.numpy.save`, `flax.nnx.jit`).
 KNOWN_PLACES = (
+    "spectrax.callbacks",
     "spectrax.data",
     "spectrax.models",
     "spectrax.nn",

@@ -157,7 +157,11 @@ class ExplainsPredictions(Protocol):
 
 
 class Writer(Protocol):
-    """Where rows of metrics go. A row is written once per logged step and split."""
+    """Where rows of metrics go. A row is written once per logged step and split.
+
+    A writer that raises is left out for the rest of the run, with one warning; but one with the attribute
+    `essential = True` ends the run.
+    """
 
     def open(self, run_dir: Path, step: int, total_steps: int, mark: Any) -> None:
         """Get ready to append after `step`; `mark` is what `mark()` gave when that step was saved, None at the start.
@@ -178,6 +182,87 @@ class Writer(Protocol):
         """Finish; no call follows."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Update:
+    """One optimizer step as it is taken, inside the jitted step.
+
+    Attributes:
+        step: steps taken before it.
+        learning_rate: of this step.
+        before, after: parameters.
+        gradients: of the loss, before clipping.
+        changes: what the optimizer added to the parameters.
+    """
+
+    step: Any
+    learning_rate: Any
+    before: Any
+    gradients: Any
+    changes: Any
+    after: Any
+
+
+class Observation(Protocol):
+    """A moment between two steps, as a callback sees it.
+
+    Attributes:
+        step: steps taken.
+        last: whether this is the end of the run.
+        training: metrics of the latest steps; {} before the first.
+        parameters: the trained parameters, nested dicts of device arrays.
+        selected_on: the split that chooses the best step, or None.
+        best_step: the best step so far, or None.
+    """
+
+    step: int
+    last: bool
+    training: Mapping[str, float]
+    parameters: Any
+    selected_on: str | None
+    best_step: int | None
+
+    @property
+    def model(self) -> Any:
+        """The network with the weights that evaluation uses."""
+
+    @property
+    def probe(self) -> Batch:
+        """Some examples of the evaluated split as host arrays."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Observed:
+    """What a callback has to say.
+
+    Attributes:
+        metrics: scalars by name, written as a split of the callback's name.
+        figures: Matplotlib figures by name, saved in the run directory.
+        stop: why the run should end here; None to go on.
+    """
+
+    metrics: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    figures: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    stop: str | None = None
+
+
+class Callback(Protocol):
+    """Watches a run and never changes it, but may end it.
+
+    What it says must follow from what it is shown: a run that is continued repeats steps, and says the same again.
+
+    Attributes:
+        every: steps between two observations; None to observe whenever the run evaluates.
+    """
+
+    every: int | None
+
+    def measure(self, update: Update) -> Mapping[str, Any]:
+        """Scalars of a step, logged with the training metrics; traced inside the step, so it costs time in each."""
+
+    def observe(self, seen: Observation) -> Observed:
+        """What there is to say at a multiple of `every`, and at the end."""
+
+
 @dataclasses.dataclass
 class Experiment:
     """The built object graph that a trainer runs."""
@@ -191,6 +276,7 @@ class Experiment:
     task: Task
     mesh: Any
     writers: Sequence[Writer]
+    callbacks: Mapping[str, Callback] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass
@@ -201,6 +287,7 @@ class Summary:
         metrics: `final.<split>.<metric>` at the last step and, where a split chooses, `best.<split>.<metric>`.
         best_step: the step that `best.*` and the kept best checkpoint belong to; None when nothing chooses.
         examples_per_second: training throughput after compilation.
+        stopped: why it ended before its last step; None when it did not.
         seconds: wall time spent in training, evaluation and saving, over all restarts, without compilation.
         already_finished: nothing was left to do.
     """
@@ -216,6 +303,7 @@ class Summary:
     seconds: float
     compile_seconds: float
     device: str
+    stopped: str | None = None
     already_finished: bool = False
 
 

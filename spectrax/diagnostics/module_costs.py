@@ -4,10 +4,8 @@ Nothing is allocated or computed: modules are traced with shapes alone, and XLA'
 each call as it is lowered (a multiplication and an addition count as two).
 """
 
-import contextlib
 import dataclasses
-import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -15,6 +13,7 @@ import numpy as np
 from flax import nnx
 
 from spectrax.core import trees
+from spectrax.core.module_calls import Around, modules, watched
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,13 +55,13 @@ def module_costs(
 
     def recorded(weights: Any, inputs: Any) -> Any:
         model = trees.merge_module(graph, *weights)
-        with _recording(_modules(model), calls):
+        with watched(model, _recording(calls)):
             return run(model, inputs)
 
     jax.eval_shape(recorded, weights, inputs)
-    modules = _modules(trees.merge_module(graph, *weights))
-    shown = [path for path in modules if not path or path.count("/") < depth]
-    return [_cost(path, modules[path], graph, weights, calls) for path in sorted(shown, key=_order(calls))]
+    found = modules(trees.merge_module(graph, *weights))
+    shown = [path for path in found if not path or path.count("/") < depth]
+    return [_cost(path, found[path], graph, weights, calls) for path in sorted(shown, key=_order(calls))]
 
 
 @dataclasses.dataclass
@@ -91,39 +90,17 @@ def _leaves(calls: list[_Call]) -> list[jax.ShapeDtypeStruct]:
     return jax.tree.leaves([call.output for call in calls])
 
 
-def _modules(model: nnx.Module) -> dict[str, nnx.Module]:
-    """Path to module, without the lists that hold modules."""
-    found = {"/".join(map(str, path)): module for path, module in nnx.iter_modules(model)}
-    return {path: module for path, module in found.items() if not isinstance(module, nnx.List | nnx.Dict)}
+def _recording(calls: list[_Call]) -> Around:
+    """Notes every call, shapes only."""
 
+    def around(path: str, module: nnx.Module, run: Callable[[], Any], given: Any) -> Any:
+        call = _Call(path, *_shapes(given))
+        calls.append(call)
+        output = run()
+        call.output = _shapes(output)
+        return output
 
-@contextlib.contextmanager
-def _recording(modules: dict[str, nnx.Module], calls: list[_Call]) -> Iterator[None]:
-    """While inside, every call of one of the modules is noted, shapes only."""
-    paths = {id(module): path for path, module in modules.items()}
-    owners = {base for module in modules.values() for base in type(module).__mro__ if "__call__" in vars(base)}
-    before = {owner: vars(owner)["__call__"] for owner in owners}
-
-    def noting(original: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(original)
-        def call(module: Any, *arguments: Any, **keywords: Any) -> Any:
-            if id(module) not in paths:
-                return original(module, *arguments, **keywords)
-            call = _Call(paths[id(module)], *_shapes((arguments, keywords)))
-            calls.append(call)
-            output = original(module, *arguments, **keywords)
-            call.output = _shapes(output)
-            return output
-
-        return call
-
-    for owner in owners:
-        owner.__call__ = noting(before[owner])
-    try:
-        yield
-    finally:
-        for owner, original in before.items():
-            owner.__call__ = original
+    return around
 
 
 def _flops(graph: Any, weights: Any, call: _Call) -> float:
@@ -132,7 +109,7 @@ def _flops(graph: Any, weights: Any, call: _Call) -> float:
     arrays = {index: leaf for index, leaf in enumerate(leaves) if isinstance(leaf, jax.ShapeDtypeStruct)}
 
     def alone(weights: Any, arrays: Any) -> Any:
-        module = _modules(trees.merge_module(graph, *weights))[call.path]
+        module = modules(trees.merge_module(graph, *weights))[call.path]
         arguments, keywords = structure.unflatten([arrays.get(index, leaf) for index, leaf in enumerate(leaves)])
         return module(*arguments, **keywords)
 

@@ -1,4 +1,4 @@
-"""When a run logs, evaluates and saves, as arithmetic on the step number: the same after any resume."""
+"""When a run logs, evaluates, saves and is looked at, as arithmetic on the step number: the same after any resume."""
 
 import dataclasses
 
@@ -11,6 +11,7 @@ class Cadence:
         total: the last step.
         log, evaluate, save: periods in steps.
         call: the most steps that one jitted call takes; a call never crosses an event.
+        observe: the periods of callbacks that have their own.
     """
 
     total: int
@@ -18,27 +19,37 @@ class Cadence:
     evaluate: int
     save: int
     call: int
+    observe: tuple[int, ...] = ()
 
     def next_call(self, step: int) -> int:
         """How many steps the call that starts after `step` takes."""
-        boundary = min((step // period + 1) * period for period in (self.log, self.evaluate, self.save))
+        boundary = min((step // period + 1) * period for period in self._periods)
         return min(self.call, boundary - step, self.total - step)
 
     def logs(self, step: int) -> bool:
         """Whether training metrics are written after `step`."""
-        return self._falls(self.log, step)
+        return self.falls(self.log, step)
 
     def evaluates(self, step: int) -> bool:
         """Whether the monitored split is evaluated after `step`."""
-        return self._falls(self.evaluate, step)
+        return self.falls(self.evaluate, step)
 
     def saves(self, step: int) -> bool:
         """Whether a checkpoint is saved after `step`."""
-        return self._falls(self.save, step)
+        return self.falls(self.save, step)
+
+    def observes(self, step: int) -> bool:
+        """Whether a callback looks after `step`."""
+        return any(self.falls(period, step) for period in (self.evaluate, *self.observe))
 
     def something_falls_on(self, step: int) -> bool:
         """Whether the host has anything to do after `step`."""
-        return self.logs(step) or self.evaluates(step) or self.saves(step)
+        return any(self.falls(period, step) for period in self._periods)
 
-    def _falls(self, period: int, step: int) -> bool:
+    def falls(self, period: int, step: int) -> bool:
+        """Whether `step` is a multiple of the period, or the last."""
         return step % period == 0 or step == self.total
+
+    @property
+    def _periods(self) -> tuple[int, ...]:
+        return (self.log, self.evaluate, self.save, *self.observe)

@@ -3,6 +3,7 @@
 import io
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -22,18 +23,22 @@ def save(experiment: Experiment, inference: Inference, weights: Any, split: str 
     if split is None:
         return
     _, totals = inference.evaluate(weights, experiment.loader.evaluation(split))
-    probe = _probe(experiment.loader, split)
-    drawn = experiment.task.figures(lambda inputs: inference.predict(weights, inputs), probe, totals)
+    examples = probe(experiment.loader, split)
+    drawn = experiment.task.figures(lambda inputs: inference.predict(weights, inputs), examples, totals)
     for name, figure in drawn.items():
-        path = experiment.run_dir / "figures" / f"{split}_{name}.png"
-        picture = io.BytesIO()
-        figure.savefig(picture, format="png", dpi=120)
-        with atomic_write(path) as file:
-            file.write(picture.getvalue())
-        logger.info("Figure: %s", path)
+        save_figure(figure, experiment.run_dir / "figures" / f"{split}_{name}.png")
 
 
-def _probe(loader: Loader, split: str) -> Batch:
+def save_figure(figure: Any, path: Path) -> None:
+    """Write a Matplotlib figure as PNG, whole or not at all."""
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=120)
+    with atomic_write(path) as file:
+        file.write(picture.getvalue())
+    logger.info("Figure: %s", path)
+
+
+def probe(loader: Loader, split: str) -> Batch:
     """The first examples of the split without padding."""
     batches, count = [], 0
     for batch in _closing(loader.evaluation(split)):

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import json
 import logging
 import math
@@ -17,21 +18,24 @@ from spectrax.core.files import write_json
 from spectrax.core.protocols import Experiment, Loader, Summary
 from spectrax.parallel.devices import describe_devices
 from spectrax.parallel.mesh import check_batch
-from spectrax.training import figures
+from spectrax.training import debugging, figures
 from spectrax.training.cadence import Cadence
 from spectrax.training.checkpoints import Checkpoints
+from spectrax.training.limits import Limited
 from spectrax.training.loop import Run, best_weights, fit
+from spectrax.training.observing import Observers
 from spectrax.training.optimizers import Optimizer
 from spectrax.training.program import Program, StepCost
 from spectrax.training.results import Results
 from spectrax.training.state import model_graph
 from spectrax.training.step import StepRule
+from spectrax.training.writing import Writers
 
 logger = logging.getLogger("spectrax")
 
 _COUNTS = (
     "steps", "batch_size", "eval_batch_size", "steps_per_call", "accumulate", "log_every", "evaluate_every_steps",
-    "save_every_steps", "keep",
+    "save_every_steps", "keep", "limit_train_batches", "limit_eval_batches",
 )  # fmt: skip
 
 
@@ -60,6 +64,9 @@ class Gradient:
         select_by: the metric that chooses.
         select_mode: whether more or less of it is better.
         parallel: "jit", one program over a named mesh.
+        limit_train_batches: train on the first so many batches again and again; None for all.
+        limit_eval_batches: of each evaluation, only the first so many batches; None for all.
+        debug: a slower way to run that shows more, see `debugging`; None for the usual one.
     """
 
     optimizer: Optimizer
@@ -81,6 +88,9 @@ class Gradient:
     select_by: str = "accuracy"
     select_mode: Literal["max", "min"] = "max"
     parallel: Literal["jit"] = "jit"
+    limit_train_batches: int | None = None
+    limit_eval_batches: int | None = None
+    debug: Literal["nans", "profile", "eager"] | None = None
 
     def __post_init__(self) -> None:
         """Raises `ConfigError` for values that make no sense, all of them at once."""
@@ -100,11 +110,14 @@ class Gradient:
             problems.append(
                 f"trainer.accumulate={self.accumulate} does not divide trainer.batch_size={self.batch_size}."
             )
+        if self.debug in ("nans", "eager") and self.steps_per_call != 1:
+            problems.append(f"trainer.debug={self.debug} takes one step at a time: set trainer.steps_per_call=1.")
         if problems:
             raise ConfigError("\n  ".join(problems))
 
     def run(self, experiment: Experiment) -> Summary:
         """Train to the end, or continue, or find that nothing is left to do."""
+        experiment = self._limited(experiment)
         self._check(experiment)
         loader = experiment.loader
         splits = [name for name in ("train", "validation", "test") if loader.examples(name)]
@@ -114,35 +127,38 @@ class Gradient:
             keep=self.keep,
             best_step=lambda: results.best_step,
         )
-        cadence = self.cadence(loader)
+        cadence = self.cadence(experiment)
         finished = _finished(experiment.run_dir, checkpoints, cadence.total)
         if finished is not None:
             checkpoints.close()
             return finished
-        with jax.set_mesh(experiment.mesh), contextlib.ExitStack() as opened:
+        writers = Writers(experiment.writers)
+        with debugging.mode(self.debug), jax.set_mesh(experiment.mesh), contextlib.ExitStack() as opened:
             opened.callback(checkpoints.close)
-            for writer in experiment.writers:
-                opened.callback(writer.close)
+            opened.callback(writers.close)
             program = self.program(experiment, cadence.total)
+            opened.callback(program.close)
             results.check_choice(program.metrics())
             _compile(program)
-            run = Run(program, loader, checkpoints, experiment.writers, cadence, self.batch_size)
-            state, watch = fit(run, results)
-            last_is_best = results.best_step in (None, cadence.total)
-            weights = state.evaluated if last_is_best else best_weights(run, results)
+            observers = Observers(experiment.callbacks, program.graph, loader, experiment.run_dir, cadence)
+            run = Run(program, loader, checkpoints, writers, observers, cadence, self.batch_size)
+            trained = fit(run, results)
+            last_is_best = results.best_step in (None, trained.step)
+            weights = trained.state.evaluated if last_is_best else best_weights(run, results)
             figures.save(experiment, program, weights, "test" if "test" in splits else results.monitored)
         summary = Summary(
             experiment=experiment.name,
             run_dir=str(experiment.run_dir),
-            step=cadence.total,
+            step=trained.step,
             parameters=program.parameters,
             metrics=results.metrics(),
             best_step=results.best_step,
             selected_on=results.selected_on,
-            examples_per_second=watch.examples_per_second(),
-            seconds=watch.seconds(),
+            examples_per_second=trained.watch.examples_per_second(),
+            seconds=trained.watch.seconds(),
             compile_seconds=program.compile_seconds,
             device=describe_devices(),
+            stopped=trained.stopped,
         )
         write_json(experiment.run_dir / "summary.json", dataclasses.asdict(summary))
         return summary
@@ -153,8 +169,9 @@ class Gradient:
             return self.steps
         return math.ceil(self.epochs * loader.examples("train") / self.batch_size)
 
-    def cadence(self, loader: Loader) -> Cadence:
-        """When to log, evaluate and save."""
+    def cadence(self, experiment: Experiment) -> Cadence:
+        """When to log, evaluate, save and let callbacks look."""
+        loader = experiment.loader
         per_epoch = loader.examples("train") / self.batch_size
         evaluate = self.evaluate_every_steps or max(1, round(self.evaluate_every_epochs * per_epoch))
         return Cadence(
@@ -163,6 +180,7 @@ class Gradient:
             evaluate=evaluate,
             save=self.save_every_steps or evaluate,
             call=self.steps_per_call,
+            observe=tuple(callback.every for callback in experiment.callbacks.values() if callback.every),
         )
 
     def step_cost(self, experiment: Experiment) -> StepCost:
@@ -185,8 +203,16 @@ class Gradient:
             seed=experiment.seed,
             accumulate=self.accumulate,
             average_decay=self.average,
+            callbacks=tuple(experiment.callbacks.values()),
         )
-        return Program(rule, experiment.make_model, experiment.loader, experiment.mesh, self.steps_per_call)
+        make = functools.partial(debugging.program, self.debug, experiment.run_dir) if self.debug else Program
+        return make(rule, experiment.make_model, experiment.loader, experiment.mesh, self.steps_per_call)
+
+    def _limited(self, experiment: Experiment) -> Experiment:
+        limits = (self.limit_train_batches, self.limit_eval_batches)
+        if limits == (None, None):
+            return experiment
+        return dataclasses.replace(experiment, loader=Limited(experiment.loader, *limits))
 
     def _check(self, experiment: Experiment) -> None:
         if not experiment.loader.examples("train"):
@@ -210,7 +236,10 @@ def _compile(program: Program) -> None:
 def _finished(run_dir: Path, checkpoints: Checkpoints, total: int) -> Summary | None:
     """The summary of a run that has nothing left to do."""
     path = run_dir / "summary.json"
-    if not path.exists() or total not in checkpoints.steps():
+    if not path.exists():
         return None
     summary = Summary(**json.loads(path.read_text()))
-    return dataclasses.replace(summary, already_finished=True) if summary.step == total else None
+    if summary.step not in checkpoints.steps():
+        return None
+    done = summary.step == total or summary.stopped
+    return dataclasses.replace(summary, already_finished=True) if done else None

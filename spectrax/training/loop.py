@@ -3,19 +3,21 @@
 import contextlib
 import dataclasses
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from spectrax.core.errors import Preempted
-from spectrax.core.protocols import Loader, Writer
+from spectrax.core.protocols import Loader
 from spectrax.training import finite
 from spectrax.training.cadence import Cadence
 from spectrax.training.checkpoints import Checkpoints
+from spectrax.training.observing import Observers
 from spectrax.training.preemption import Preemption
 from spectrax.training.program import Program
 from spectrax.training.results import Results
 from spectrax.training.state import TrainState
 from spectrax.training.stopwatch import Stopwatch
+from spectrax.training.writing import Writers
 
 logger = logging.getLogger("spectrax")
 
@@ -27,22 +29,37 @@ class Run:
     program: Program
     loader: Loader
     checkpoints: Checkpoints
-    writers: Sequence[Writer]
+    writers: Writers
+    observers: Observers
     cadence: Cadence
     batch_size: int
 
 
-def fit(run: Run, results: Results) -> tuple[TrainState, Stopwatch]:
+@dataclasses.dataclass
+class Trained:
+    """Where training ended.
+
+    Attributes:
+        stopped: why before the last step; None when it went all the way.
+    """
+
+    state: TrainState
+    step: int
+    stopped: str | None
+    watch: Stopwatch
+
+
+def fit(run: Run, results: Results) -> Trained:
     """Train from the newest checkpoint, or from the start, to the last step; everything is saved on return.
 
     Raises:
         NonFiniteLoss: training diverged; nothing after the last good checkpoint was saved.
         Preempted: a signal came; the state was saved.
     """
-    state, step, watch = _restore_or_create(run, results)
-    report = None
+    state, step, ending, watch = _restore_or_create(run, results)
+    report, metrics = None, {}
     with Preemption() as stop, _closing(run.loader.feeds(step)) as feeds:
-        while step < run.cadence.total:
+        while step < run.cadence.total and ending is None:
             count = run.cadence.next_call(step)
             with watch.waiting_for_input():
                 call = [next(feeds) for _ in range(count)]
@@ -54,46 +71,52 @@ def fit(run: Run, results: Results) -> tuple[TrainState, Stopwatch]:
             if stop.requested or run.cadence.something_falls_on(step):
                 metrics, report = finite.check(report, run.program.leaf_names), None
             if run.cadence.logs(step):
-                _write(run.writers, step, "train", metrics)
-            if run.cadence.evaluates(step):
-                with watch.paused():
-                    _evaluate(run, results, state, step)
-            # The best step so far is saved too, whatever the cadence of saving: its weights are wanted at the end.
-            if run.cadence.saves(step) or results.best_step == step or stop.requested:
-                with watch.paused():
-                    _save(run, results, state, step, watch)
+                run.writers.write(step, "train", metrics)
+            with watch.paused():
+                if run.cadence.evaluates(step):
+                    _evaluate(run, results, state, step, results.monitored_splits())
+                if run.cadence.observes(step):
+                    ending = run.observers.observe(state, step, metrics, results, run.writers)
+                if ending is not None or step == run.cadence.total:
+                    _evaluate_at_the_end(run, results, state, step)
+                # The best step so far is saved too, whatever the cadence of saving: its weights are wanted at the end.
+                wanted = run.cadence.saves(step) or results.best_step == step or ending is not None
+                if wanted or stop.requested:
+                    _save(run, results, state, step, ending, watch)
             if stop.requested:
                 run.checkpoints.wait()
                 raise Preempted(f"{stop.requested} received: saved at step {step}. Run the same command to continue.")
     run.checkpoints.wait()
-    return state, watch
+    return Trained(state, step, ending, watch)
 
 
-def _restore_or_create(run: Run, results: Results) -> tuple[TrainState, int, Stopwatch]:
+def _restore_or_create(run: Run, results: Results) -> tuple[TrainState, int, str | None, Stopwatch]:
     restored = run.checkpoints.restore_state(run.program.abstract_state)
     if restored is None:
-        state, step, marks, seconds = run.program.create(), 0, {}, 0.0
+        state, step, marks, seconds, ending = run.program.create(), 0, {}, 0.0, None
     else:
         state, meta = restored
-        step, marks, seconds = meta["step"], meta["marks"], meta["seconds"]
+        step, marks, seconds, ending = meta["step"], meta["marks"], meta["seconds"], meta.get("ending")
         results.restore(meta["results"], run.checkpoints.steps())
         logger.info("Continuing from step %d of %d.", step, run.cadence.total)
-    # By name: a run may go on with other writers, and a new one begins where it is.
-    for writer in run.writers:
-        writer.open(results.run_dir, step, run.cadence.total, marks.get(type(writer).__name__))
-    return state, step, Stopwatch(run.batch_size, seconds)
+    run.writers.open(results.run_dir, step, run.cadence.total, marks)
+    return state, step, ending, Stopwatch(run.batch_size, seconds)
 
 
-def _evaluate(run: Run, results: Results, state: TrainState, step: int) -> None:
-    """The monitored split; on the last step the test split too, with the last weights and with the best."""
-    for split in results.splits_due(step == run.cadence.total):
+def _evaluate(run: Run, results: Results, state: TrainState, step: int, splits: list[str]) -> None:
+    for split in splits:
         metrics, _ = run.program.evaluate(state.evaluated, run.loader.evaluation(split))
-        _write(run.writers, step, split, metrics)
+        run.writers.write(step, split, metrics)
         results.add(step, split, metrics)
-    if step == run.cadence.total and results.best_is_untested(step):
+
+
+def _evaluate_at_the_end(run: Run, results: Results, state: TrainState, step: int) -> None:
+    """The splits not yet evaluated at this step, and the test split with the best weights too."""
+    _evaluate(run, results, state, step, results.unseen_splits(step))
+    if results.best_is_untested(step):
         best = best_weights(run, results)
         metrics, _ = run.program.evaluate(best, run.loader.evaluation("test"))
-        _write(run.writers, results.best_step, "test", metrics)
+        run.writers.write(results.best_step, "test", metrics)
         results.add_best_test(metrics)
 
 
@@ -103,18 +126,14 @@ def best_weights(run: Run, results: Results) -> Any:
     return run.checkpoints.restore_weights(results.best_step, run.program.abstract_state.evaluated)[0]
 
 
-def _save(run: Run, results: Results, state: TrainState, step: int, watch: Stopwatch) -> None:
+def _save(run: Run, results: Results, state: TrainState, step: int, ending: str | None, watch: Stopwatch) -> None:
     meta = {
-        "marks": {type(writer).__name__: writer.mark() for writer in run.writers},
+        "marks": run.writers.marks(),
         "results": results.record(),
+        "ending": ending,
         "seconds": watch.seconds(),
     }
     run.checkpoints.save(step, state, meta)
-
-
-def _write(writers: Sequence[Writer], step: int, split: str, metrics: Mapping[str, float]) -> None:
-    for writer in writers:
-        writer.write(step, split, metrics)
 
 
 @contextlib.contextmanager

@@ -76,6 +76,7 @@ class Program(Inference):
 
     Args:
         calls: the most steps in one call of `train`.
+        donate: whether `train` may reuse the memory of the state that it is given.
     """
 
     def __init__(
@@ -85,9 +86,11 @@ class Program(Inference):
         loader: Loader,
         mesh: jax.sharding.Mesh,
         calls: int,
+        donate: bool = True,
     ):
         super().__init__(rule.graph, rule.task, mesh)
         whole = replicated(mesh)
+        self.graph, self._rule = rule.graph, rule
         self._stacked = batch_sharding(mesh, batch_axis=1)
         self._calls = calls
         self._loader, self._whole = loader, whole
@@ -107,7 +110,7 @@ class Program(Inference):
         self._lower = functools.partial(
             jax.jit(
                 functools.partial(train_steps, rule, loader),
-                donate_argnums=0,
+                donate_argnums=0 if donate else (),
                 in_shardings=(whole, whole, self._stacked, whole),
                 out_shardings=whole,
             ).lower,
@@ -154,6 +157,9 @@ class Program(Inference):
         padded = feeds + [feeds[-1]] * (self._calls - len(feeds))
         stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *padded)
         return self._train(state, self._resident, jax.device_put(stacked, self._stacked), np.int32(len(feeds)))
+
+    def close(self) -> None:
+        """Nothing to end."""
 
     def memory_bytes(self) -> int | None:
         """Peak memory of a step per device as the compiler estimates it; None where it does not say."""

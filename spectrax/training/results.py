@@ -36,15 +36,21 @@ class Results:
         self._sign = 1.0 if larger_is_better else -1.0
         self._final: dict[str, dict[str, float]] = {}
         self._best: dict[str, dict[str, float]] = {}
+        self._evaluated_at: dict[str, int] = {}
 
-    def splits_due(self, last: bool) -> list[str]:
-        """Which splits to evaluate, the choosing one first: on the last step the test split is among them."""
-        due = [self.selected_on, self.monitored, "test" if last and self._has_test else None]
-        return [split for split in dict.fromkeys(due) if split is not None]
+    def monitored_splits(self) -> list[str]:
+        """What to evaluate during the run, the split that chooses first."""
+        return [split for split in dict.fromkeys([self.selected_on, self.monitored]) if split is not None]
+
+    def unseen_splits(self, step: int) -> list[str]:
+        """What to evaluate at the end beside what was evaluated at this step: the test split is among it."""
+        wanted = [*self.monitored_splits(), *(["test"] if self._has_test else [])]
+        return [split for split in dict.fromkeys(wanted) if self._evaluated_at.get(split) != step]
 
     def add(self, step: int, split: str, metrics: Mapping[str, float]) -> None:
         """Record an evaluation. Of equal scores the latest is the best, as it is for the kept checkpoint."""
         self._final[split] = dict(metrics)
+        self._evaluated_at[split] = step
         if split == self.selected_on:
             if self.best_step is None or self.score(metrics) >= self.score(self._best[split]):
                 self.best_step, self._best = step, {split: dict(metrics)}

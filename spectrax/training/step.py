@@ -1,7 +1,8 @@
 """One training step, and several of them inside one jitted call."""
 
+import contextlib
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -9,7 +10,7 @@ import jax.numpy as jnp
 import optax
 
 from spectrax.core import randomness, trees
-from spectrax.core.protocols import Batch, Loader, Task
+from spectrax.core.protocols import Batch, Callback, Loader, Task, Update
 from spectrax.training import finite
 from spectrax.training.state import TrainState
 
@@ -22,6 +23,8 @@ class StepRule:
         graph: the model's graph definition.
         accumulate: micro-batches per step; gradients are averaged over them before the update.
         average_decay: decay of the exponential moving average of the parameters per step; None for no average.
+        callbacks: what measures each step.
+        watching: a context manager for the model while it is called, see `module_calls`.
     """
 
     graph: Any
@@ -31,17 +34,19 @@ class StepRule:
     seed: int
     accumulate: int = 1
     average_decay: float | None = None
+    callbacks: Sequence[Callback] = ()
+    watching: Callable[[Any], contextlib.AbstractContextManager[Any]] = contextlib.nullcontext
 
 
 def train_step(rule: StepRule, state: TrainState, batch: Batch) -> tuple[TrainState, dict[str, jax.Array]]:
     """Gradient, update, average: the next state and the step's scalar metrics."""
     gradients, statistics, extra, metrics = _gradients(rule, state, batch)
-    updates, optimizer_state = rule.optimizer.update(gradients, state.optimizer, state.parameters)
-    parameters = optax.apply_updates(state.parameters, updates)
+    changes, optimizer_state = rule.optimizer.update(gradients, state.optimizer, state.parameters)
+    parameters = optax.apply_updates(state.parameters, changes)
+    update = Update(state.step, rule.schedule(state.step), state.parameters, gradients, changes, parameters)
     metrics = {
         **metrics,
-        "learning_rate": rule.schedule(state.step),
-        "gradient_norm": optax.global_norm(gradients),
+        **{name: value for callback in rule.callbacks for name, value in callback.measure(update).items()},
         **finite.first_bad_leaf(state.step, batch, state.parameters, metrics, gradients, parameters),
     }
     return (
@@ -88,7 +93,8 @@ def _gradients(rule: StepRule, state: TrainState, batch: Batch) -> tuple[Any, tr
 
     def loss(parameters: trees.Tree, statistics: trees.Tree, extra: Any, part: Batch, key: jax.Array) -> Any:
         model = trees.merge_module(rule.graph, parameters, statistics)
-        value, (extra, metrics) = rule.task.loss("main", model, part, extra, key)
+        with rule.watching(model):
+            value, (extra, metrics) = rule.task.loss("main", model, part, extra, key)
         return value, (trees.module_state(model), extra, {"loss": value, **metrics})
 
     gradient: Callable[..., Any] = jax.value_and_grad(loss, has_aux=True)

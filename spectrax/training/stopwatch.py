@@ -2,9 +2,9 @@
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from spectrax.core.protocols import Writer
+from spectrax.training.writing import Writers
 
 _REPORT_PERIOD = 1.0  # seconds between two reports to the writers
 
@@ -49,7 +49,7 @@ class Stopwatch:
         yield
         self._stalled += time.perf_counter() - start
 
-    def stepped(self, step: int, count: int, writers: Sequence[Writer]) -> None:
+    def stepped(self, step: int, count: int, writers: Writers) -> None:
         """Note a call of `count` steps that ended at `step`, and tell the writers about once a second."""
         self._steps += count
         moment = time.perf_counter()
@@ -62,5 +62,4 @@ class Stopwatch:
             "examples_per_second": self.examples_per_second(),
             "input_stall": self._stalled / max(self._trained, 1e-9),
         }
-        for writer in writers:
-            writer.timing(step, timings)
+        writers.timing(step, timings)

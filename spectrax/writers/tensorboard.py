@@ -1,21 +1,14 @@
 """TensorBoard event files by tensorboardX (no TensorFlow)."""
 
-import contextlib
-import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-logger = logging.getLogger("spectrax")
 
 _SUFFIX = ".spectrax"  # tells our files from others in the same directory
 
 
 class TensorBoardWriter:
-    """Scalars named `<split>/<metric>` and `timing/<name>` under `tensorboard/` in the run directory.
-
-    These files are a convenience: when they cannot be written, the run goes on without them and says so once.
-    """
+    """Scalars named `<split>/<metric>` and `timing/<name>` under `tensorboard/` in the run directory."""
 
     def __init__(self) -> None:
         self._writer: Any = None
@@ -36,43 +29,33 @@ class TensorBoardWriter:
 
     def write(self, step: int, split: str, metrics: Mapping[str, float]) -> None:
         """Add one scalar per metric."""
-        self._add(step, {f"{split}/{name}": value for name, value in metrics.items()})
+        for name, value in metrics.items():
+            self._writer.add_scalar(f"{split}/{name}", value, step)
 
     def timing(self, step: int, timings: Mapping[str, float]) -> None:
         """Add one scalar per timing."""
-        self._add(step, {f"timing/{name}": value for name, value in timings.items()})
+        for name, value in timings.items():
+            self._writer.add_scalar(f"timing/{name}", value, step)
 
     def mark(self) -> None:
         """Event files have no position to return to; everything is flushed."""
-        with self._or_without():
-            if self._writer is not None:
-                self._writer.flush()
+        self._writer.flush()
 
     def close(self) -> None:
-        """Flush and close."""
-        with self._or_without():
-            if self._writer is not None:
-                self._writer.flush()
-                self._writer.close()
-                self._writer = None
-
-    def _add(self, step: int, scalars: Mapping[str, float]) -> None:
-        with self._or_without():
-            if self._writer is not None:
-                for name, value in scalars.items():
-                    self._writer.add_scalar(name, value, step)
-
-    @contextlib.contextmanager
-    def _or_without(self) -> Iterator[None]:
+        """Flush and close, or let go of a file that cannot be written."""
+        if self._writer is None:
+            return
+        writer, self._writer = self._writer, None
         try:
-            yield
-        except OSError as error:
-            logger.warning("TensorBoard files cannot be written (%s); going on without them.", error.strerror or error)
+            writer.flush()
+            writer.close()
+        except OSError:
             # At the end of the process tensorboardX would flush once more and print tracebacks.
-            files, self._writer = self._writer.file_writer, None
+            files = writer.file_writer
             broken, files.event_writer = files.event_writer, _Abandoned()
             if broken._worker is not None and broken._worker.is_alive():
                 broken._worker.stop()
+            raise
 
 
 class _Abandoned:

@@ -48,6 +48,7 @@ def pieces(name, overrides=()):
         schedule=schedule,
         seed=0,
         average_decay=trainer.average,
+        callbacks=tuple(experiment.callbacks.values()),
     )
     create = lambda: create_state(experiment.make_model, rule.optimizer, rule.task, trainer.average is not None, 0)  # noqa: E731
     fields = experiment.dataset.spec.fields

@@ -16,7 +16,7 @@ FLOORS = [
     {"config", "parallel"},
     {"ops"},
     {"nn", "solvers", "estimators", "diagnostics", "plots"},
-    {"models", "data", "writers"},
+    {"models", "data", "writers", "reports"},
     {"tasks", "importers", "callbacks"},
     {"training"},
 ]

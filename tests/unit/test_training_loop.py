@@ -43,6 +43,8 @@ def assert_same_run(first, second, step=30):
 class StopAt:
     """A writer that sends this process a signal once a step is reached."""
 
+    essential = True  # what it raises is meant to end the run
+
     def __init__(self, step, action):
         self.step, self.action, self.done = step, action, False
 

@@ -1,0 +1,1 @@
+"""What watches a run: monitors of each step, spectra of weights, early stop, figures."""
