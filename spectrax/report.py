@@ -1,0 +1,122 @@
+"""`python -m spectrax.report runs=DIR_OR_PATTERN [output=DIR]`: runs and sweeps as a table and as a page."""
+
+import dataclasses
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spectrax.config.shell import plain_command
+from spectrax.core.errors import ConfigError, DataMissing, RunDirectoryError, UnreadableFile
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from spectrax.reports.comparison import Comparison
+    from spectrax.reports.runs import Run
+
+_KEYS = {
+    "runs": "a directory (with all runs and sweeps below it) or a pattern such as 'runs/svt_*'",
+    "output": "directory for report.csv, .md and .html (default: that of runs=; for a pattern, the current one)",
+}
+_KEYS_ON_SCREEN, _METRICS_ON_SCREEN = 4, 3  # the files hold more
+
+
+def run(keys: "Mapping[str, str]", overrides: list[str]) -> int:
+    """Read every run, compare them, write the three files."""
+    from spectrax.reports import page, table
+    from spectrax.reports.comparison import compare
+
+    if overrides:
+        raise ConfigError(f"{overrides[0]} is not a key of this command. Its keys: {', '.join(_KEYS)}.")
+    source = keys["runs"]
+    runs, skipped = read_all(source)
+    for line in skipped:
+        print(line, flush=True)
+    if not runs:
+        raise DataMissing(f"None of the {len(skipped):,} run directories of runs={source} could be read.")
+    comparison = compare(runs)
+    directory = os.path.expanduser(source)
+    output = Path(keys.get("output") or (directory if os.path.isdir(directory) else "."))
+    texts = {
+        "report.csv": table.tidy(comparison),
+        "report.md": table.markdown(comparison),
+        "report.html": page.page(comparison, _title(source), skipped),
+    }
+    _print(comparison)
+    _write(output, texts)
+    print("Written: " + ", ".join(f"{output}/{name}" for name in texts))
+    return 0
+
+
+def read_all(source: str) -> tuple[list["Run"], list[str]]:
+    """The runs of a directory or pattern, and a line for each directory that could not be read.
+
+    Raises:
+        DataMissing: when there is no run directory at all.
+    """
+    from spectrax.reports import runs
+
+    directories = runs.find(source)
+    if not directories:
+        raise DataMissing(
+            f"runs={source}: no run directory is there. Give a directory with runs below it, or a quoted pattern; "
+            "`python -m spectrax.train` makes one."
+        )
+    found, skipped = [], []
+    for directory, name in zip(directories, runs.short_names(directories), strict=True):
+        try:
+            found.append(runs.read(directory, name))
+        except UnreadableFile as error:
+            skipped.append(f"{runs.printable(directory)} is skipped: {error}.")
+    return found, skipped
+
+
+def _title(source: str) -> str:
+    from spectrax.reports.runs import printable
+
+    return f"Runs of {printable(Path(source))}"
+
+
+def _write(output: Path, texts: "Mapping[str, str]") -> None:
+    from spectrax.core.files import write_text
+
+    try:
+        for name, text in texts.items():
+            write_text(output / name, text)
+    except OSError as error:
+        raise RunDirectoryError(f"{output} cannot be written ({error.strerror}). Give another output=DIR.") from error
+
+
+def _print(comparison: "Comparison") -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from spectrax.reports.table import choices, columns
+
+    few = dataclasses.replace(
+        comparison, keys=comparison.keys[:_KEYS_ON_SCREEN], metrics=comparison.metrics[:_METRICS_ON_SCREEN]
+    )
+    shown = [column for column in columns(few) if column.title not in ("experiment", "examples/s")]
+    screen = Table(title=_counted(comparison.runs), title_justify="left")
+    for column in shown:
+        screen.add_column(Text(column.title), justify="left" if column is shown[0] else "right", overflow="fold")
+    for one in comparison.runs:
+        # Names and values are text, whatever brackets they hold.
+        screen.add_row(*[Text(column.shown(one)) for column in shown])
+    console = Console(soft_wrap=True)
+    console.print(screen)
+    for experiment, choice, best in choices(comparison):
+        console.print(f"{experiment}: best by {choice}: {best or 'none yet'}", markup=False, highlight=False)
+
+
+def _counted(runs: "Sequence[Run]") -> str:
+    unfinished = sum(not one.finished for one in runs)
+    return f"{len(runs)} runs" + (f", {unfinished} unfinished" if unfinished else "")
+
+
+main = plain_command(run, __doc__, _KEYS, required=["runs"])
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""Reports: run directories read, compared, and written as tables and a page."""

@@ -1,0 +1,260 @@
+"""Run directories read without trust, compared, and written as tables and a page."""
+
+import csv
+import html.parser
+import io
+import json
+import math
+import re
+import statistics
+from pathlib import Path
+
+import pytest
+from run_directories import config, write_run
+
+from spectrax.core.errors import UnreadableFile
+from spectrax.reports import curves, page, runs, table
+from spectrax.reports.charts import charted
+from spectrax.reports.choice import best_so_far
+from spectrax.reports.comparison import compare, differing_keys
+from spectrax.training.results import Results
+
+HOSTILE = "</script><img src=x onerror=alert(1)>|`[a](b)\"'&amp;"
+
+
+def read(directory):
+    return runs.read(directory, directory.name)
+
+
+def read_all(source):
+    found = runs.find(str(source))
+    return [runs.read(path, name) for path, name in zip(found, runs.short_names(found), strict=True)]
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory):
+    """Two shifts, three seeds each; and a run that is not finished."""
+    base = tmp_path_factory.mktemp("sweep")
+    for shift in (0, 2):
+        for seed in (0, 1, 2):
+            accuracy = 0.9 + shift / 100 + seed / 1000
+            made_with, words = config(seed, shift=shift), [f"task.shift={shift}", f"seed={seed}"]
+            directory = base / f"shift{shift}" / str(seed)
+            write_run(
+                directory, {10: 0.5, 20: accuracy}, made_with, words, test=accuracy - 0.1, parameters=1000 + shift
+            )
+    write_run(base / "late", {10: 0.7, 20: 0.6}, config(shift=5), finished=False)
+    return base
+
+
+def test_runs_are_found_at_any_depth_and_by_patterns(sweep, tmp_path):
+    assert len(runs.find(str(sweep))) == 7
+    assert len(runs.find(str(sweep / "shift*"))) == 6 == len(runs.find(str(sweep / "**" / "[012]")))
+    (alone,) = runs.find(str(sweep / "late"))
+    assert alone == sweep / "late" and runs.short_names([alone]) == ["late"]
+    odd = write_run(tmp_path / "a [b], c" / "run", {1: 0.1})
+    write_run(tmp_path / ".hidden" / "run", {1: 0.1})
+    write_run(odd / "checkpoints" / "run", {1: 0.1})
+    (tmp_path / "no run").mkdir()
+    (tmp_path / "no run" / "config.yaml").write_text("a: 1")
+    assert runs.find(str(tmp_path)) == [odd] == runs.find(str(tmp_path / "a [b], c"))
+    assert runs.find(str(tmp_path / "nowhere")) == []
+
+
+def test_a_finished_run_says_what_its_summary_says(sweep):
+    run = read(sweep / "shift2" / "1")
+    assert run.finished and (run.step, run.best_step, run.parameters, run.seconds) == (20, 20, 1002, 75.0)
+    assert run.metrics["best.test.accuracy"] == pytest.approx(0.821) and run.metrics["final.train.loss"] == 0.1
+    assert run.choice.name == "best.validation.accuracy" and run.choice.larger_is_better
+    assert run.config["model.depths"] == [1, 1] and run.repeats("loader.seed") and not run.repeats("seed")
+    assert not {"run_dir", "data_dir", "dataset.data_dir", "writer.csv"} & set(run.config)
+
+
+def test_an_unfinished_run_says_how_far_it_came(sweep, tmp_path):
+    run = read(sweep / "late")
+    assert not run.finished and (run.step, run.best_step, run.parameters) == (20, 10, None)
+    assert run.metrics["final.validation.accuracy"] == 0.6 and run.metrics["best.validation.accuracy"] == 0.7
+    assert run.device == "1 CPU device"
+    begun = write_run(tmp_path / "begun", {10: 0.5}, finished=False)
+    with open(begun / "metrics.csv", "a") as file:
+        file.write("20,validation,accuracy,0.9")  # no end yet: perhaps 0.95
+    assert read(begun).metrics["final.validation.accuracy"] == 0.5
+    (begun / "metrics.csv").unlink()
+    assert read(begun).step == 0 and read(begun).choice is None
+
+
+def test_a_finished_run_that_goes_on_is_unfinished(tmp_path):
+    directory = write_run(tmp_path / "run", {10: 0.5})
+    with open(directory / "metrics.csv", "a") as file:
+        file.write("20,validation,accuracy,0.75\n")
+    run = read(directory)
+    assert not run.finished and run.step == 20 and run.metrics["best.validation.accuracy"] == 0.75
+    assert run.parameters == 1000 and run.seconds is None
+
+
+@pytest.mark.parametrize(
+    "name, content",
+    [
+        ("config.yaml", None),
+        ("config.yaml", b"a: [1"),
+        ("config.yaml", b"- 1"),
+        ("summary.json", b'{"step": 3'),
+        ("summary.json", b"[" * 100_000),
+        ("summary.json", b'{"step": 3, "metrics": {"a": "b"}}'),
+        ("summary.json", b'{"step": "3", "metrics": {}}'),
+        ("metrics.csv", b"step,split\n1,train\n"),
+        ("metrics.csv", b"step,split,metric,value\n1,train,loss,low\n2,train,loss,0.5\n"),
+        ("metrics.csv", b"\xff\xfe\n"),
+    ],
+)
+def test_damage_is_named(tmp_path, name, content):
+    directory = write_run(tmp_path / "run", {10: 0.5})
+    (directory / name).unlink()
+    if content is not None:
+        (directory / name).write_bytes(content)
+    with pytest.raises(UnreadableFile, match=re.escape(name)):
+        read(directory)
+
+
+def test_thinning_keeps_ends_and_spikes():
+    count = 12_345
+    values = [math.sin(index / 900) for index in range(count)]
+    values[777], values[8_001], values[5_000] = 50.0, -50.0, math.nan
+    steps, thinned = curves.thin((list(range(count)), values), 1000)
+    assert 900 < len(steps) <= 1000 and steps == sorted(set(steps)) and (steps[0], steps[-1]) == (0, count - 1)
+    assert {777, 8_001} <= set(steps) and all(values[step] == value for step, value in zip(steps, thinned, strict=True))
+    assert curves.thin(([1, 2], [0.1, 0.2]), 4) == ([1, 2], [0.1, 0.2])
+    assert len(curves.thin((list(range(500)), [math.nan] * 500), 50)[0]) <= 50
+
+
+@pytest.mark.parametrize("mode", ["max", "min"])
+def test_the_best_so_far_is_the_trainers(mode):
+    values = [0.3, math.nan, 0.7, 0.1, 0.7, 0.1, 0.4]
+    results = Results(Path(), ["train", "validation"], None, "nrmse", mode == "max")
+    for step, value in enumerate(values):
+        results.add(step, "validation", {"nrmse": value})
+    made_with = {"trainer.select_by": "nrmse", "trainer.select_mode": mode}
+    step, best = best_so_far(made_with, {("validation", "nrmse"): (list(range(len(values))), values)})
+    assert step == results.best_step
+    assert best == {key: value for key, value in results.metrics().items() if key.startswith("best.")}
+
+
+def test_only_keys_that_say_something_differ(sweep, tmp_path):
+    found = compare(read_all(sweep))
+    assert found.differing == found.keys == ("task.shift",)
+    other = write_run(tmp_path / "other", {10: 0.5}, config(experiment="darcy") | {"model": {"depths": [2]}})
+    wider = [*read_all(sweep), read(other)]
+    assert {"model.depths", "model._target_", "model.num_classes"} - {*differing_keys(wider)} == {"model.num_classes"}
+    assert compare(wider).keys == ("task.shift",)  # what differs between experiments alone is for the whole list
+
+
+def test_the_best_comes_first_and_is_a_finished_run(sweep, tmp_path):
+    found = compare(read_all(sweep))
+    scores = [run.metrics["best.validation.accuracy"] for run in found.runs]
+    assert scores == sorted(scores, reverse=True)
+    assert found.best["digits"].name == "shift2/2"
+    smaller = {"select_on": None, "select_by": "nrmse", "select_mode": "min"}
+    for name, value in (("bad", 0.5), ("good", 0.25), ("broken", math.nan)):
+        made_with = config(experiment="waves") | {"trainer": smaller}
+        directory = write_run(tmp_path / name, {10: 0.0}, made_with)
+        summary = json.loads((directory / "summary.json").read_text())
+        summary |= {"metrics": {"final.test.nrmse": value}, "selected_on": None, "best_step": None}
+        (directory / "summary.json").write_text(json.dumps(summary))
+        (directory / "metrics.csv").unlink()
+    waves = compare(read_all(tmp_path))
+    assert [run.name for run in waves.runs] == ["good", "bad", "broken"] and waves.best["waves"].name == "good"
+    assert str(waves.chosen["waves"]) == "final.test.nrmse (less is better, chosen on the test split)"
+
+
+def test_runs_that_differ_in_their_seed_alone_are_averaged(sweep):
+    found = compare(read_all(sweep))
+    assert sorted(len(group.runs) for group in found.seeds) == [3, 3]
+    group = next(group for group in found.seeds if group.runs[0].config["task.shift"] == 2)
+    values = [0.92, 0.921, 0.922]
+    mean, deviation = group.mean_and_deviation("best.validation.accuracy")
+    assert mean == pytest.approx(statistics.mean(values)) and deviation == pytest.approx(statistics.stdev(values))
+    assert math.isnan(group.mean_and_deviation("best.validation.loss")[0])
+    assert "| `digits` | `2` | 3 | 0.9210 ± 0.001 |" in table.markdown(found)
+
+
+def test_the_csv_file_holds_every_run_with_every_digit(sweep):
+    found = compare(read_all(sweep))
+    rows = list(csv.DictReader(io.StringIO(table.tidy(found))))
+    assert [row["run_dir"] for row in rows] == [str(run.directory) for run in found.runs]
+    for row, run in zip(rows, found.runs, strict=True):
+        assert {name: float(row[name]) for name in run.metrics} == run.metrics
+        assert row["task.shift"] == str(run.config["task.shift"]) and row["seed"] == str(run.config["seed"])
+        assert row["status"] == ("finished" if run.finished else "unfinished")
+    (late,) = [row for row in rows if row["status"] == "unfinished"]
+    assert late["parameters"] == late["seconds"] == late["best.test.accuracy"] == "" and late["step"] == "20"
+
+
+class Elements(html.parser.HTMLParser):
+    """Every element with its attributes, and the text of scripts."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.scripts, self.text, self._within = [], [], "", ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        self._within = tag
+
+    def handle_endtag(self, tag):
+        self._within = ""
+
+    def handle_data(self, data):
+        if self._within == "script":
+            self.scripts.append(data)
+        self.text += data
+
+
+def hostile_runs(tmp_path):
+    for number in (1, 2):
+        made_with = config(number, experiment=HOSTILE, label=f"{HOSTILE}{number}")
+        directory = write_run(tmp_path / f"{HOSTILE.replace('/', '')}{number}", {1: 0.1, 2: 0.2}, made_with, [HOSTILE])
+        with open(directory / "metrics.csv", "a", newline="") as file:
+            csv.writer(file).writerows([step, "validation", HOSTILE, 0.5] for step in (1, 2))
+        (directory / "figures" / "test_confusion.png").rename(directory / "figures" / "<b>x.png")
+    return read_all(tmp_path)
+
+
+def test_nothing_of_a_files_text_becomes_markup(tmp_path):
+    found = compare(hostile_runs(tmp_path))
+    text = page.page(found, HOSTILE, [HOSTILE])
+    parsed = Elements(text)
+    assert sum(tag == "script" for tag, _ in parsed.elements) == 2 and "b" not in dict(parsed.elements)
+    pictures = [attributes for tag, attributes in parsed.elements if tag == "img"]
+    assert pictures and all(picture["src"].startswith("data:image/png;base64,") for picture in pictures)
+    assert not any(name.startswith("on") for _, attributes in parsed.elements for name in attributes)
+    assert parsed.text.count(HOSTILE) > 5
+    assert json.loads(parsed.scripts[0]) == charted(found)
+    cells = [line.replace("\\|", "").count("|") for line in table.markdown(found).splitlines() if line.startswith("|")]
+    assert len(set(cells[:4])) == 1 and "`" in table.markdown(found)
+    assert not re.search(r"<img(?![^`]*`)", table.markdown(found))
+
+
+def test_the_page_needs_nothing_beside_itself(sweep):
+    text = page.page(compare(read_all(sweep)), "Runs")
+    parsed = Elements(text)
+    sources = [
+        value for _, attributes in parsed.elements for name, value in attributes.items() if name in ("src", "href")
+    ]
+    assert sources and all(source.startswith("data:") for source in sources)
+    assert not re.search(r"@import|url\(|fetch\(|import\(", text)
+    assert set(re.findall(r"https?://[\w./]+", text)) == {"http://www.w3.org/2000/svg"}
+    assert "default-src 'none'" in text
+
+
+def test_a_page_of_a_hundred_runs_is_small(tmp_path):
+    directory = write_run(tmp_path / "run", {1: 0.1})
+    count = 3000
+    rows = [f"{step},{name},{math.sin(step)!r}" for step in range(count) for name in ("train,loss", "validation,loss")]
+    (directory / "metrics.csv").write_text("\n".join(["step,split,metric,value", *rows, ""]))
+    run = read(directory)
+    text = page.page(compare([run] * 100), "Runs")
+    assert len(text) < 6_000_000
+    charts = charted(compare([run]))["charts"]
+    assert {chart["title"] for chart in charts} == {"validation loss", "train loss"}
+    assert all(500 < len(line["x"]) <= 1000 for chart in charts for line in chart["lines"])
