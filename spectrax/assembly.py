@@ -14,7 +14,9 @@ def assemble(config: DictConfig) -> Experiment:
     Raises:
         ConfigError: when a constructor refuses its arguments.
     """
-    dataset = build(config.dataset)
+    dataset, task = build(config.dataset), build(config.task)
+    if hasattr(task, "named"):
+        task = task.named(dataset.spec.class_names)
     return Experiment(
         name=config.experiment,
         run_dir=Path(config.run_dir),
@@ -22,7 +24,7 @@ def assemble(config: DictConfig) -> Experiment:
         make_model=partial(config.model),
         dataset=dataset,
         loader=build(config.loader, dataset=dataset),
-        task=build(config.task),
+        task=task,
         mesh=build(config.mesh),
         writers=[build(node) for node in config.writer.values() if node is not None],
         callbacks={name: build(node) for name, node in (config.get("callback") or {}).items() if node is not None},

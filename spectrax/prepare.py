@@ -1,26 +1,87 @@
-"""`python -m spectrax.prepare dataset=NAME [data_dir=DIR]`: build a dataset, or say exactly what is missing."""
+"""`python -m spectrax.prepare dataset=NAME [preview=8]`: build a dataset, or say what is missing; look at it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from spectrax.config.shell import plain_command
+from spectrax.core.errors import ConfigError, RunDirectoryError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_KEYS = {
+    "dataset": "the dataset's name, one of the group's options",
+    "preview": "how many training examples to draw, as the model will see them",
+    "output": "file of that picture (default: preview_train.png where the data are prepared)",
+}
+_MOST = 256  # pictures on one sheet
 
 
-def run(keys: dict[str, str], overrides: list[str]) -> int:
-    """Prepare one dataset and print its card."""
+def run(keys: "Mapping[str, str]", overrides: list[str]) -> int:
+    """Prepare one dataset, print its card, and draw some of its examples if asked to."""
     from spectrax.config.build import build
-    from spectrax.config.compose import compose_dataset
+    from spectrax.config.compose import compose_command
 
-    node = compose_dataset([f"dataset={keys['dataset']}", *overrides])
-    dataset = build(node)
+    config = compose_command([f"dataset={keys['dataset']}", *overrides])
+    dataset = build(config.dataset)
+    count = _previewed(keys, dataset)
     directory = dataset.prepare()
+    if hasattr(dataset, "verify"):
+        directory = dataset.verify()
     print(f"{keys['dataset']} is prepared in {directory}")
-    for split, count in dataset.spec.splits.items():
-        print(f"  {split}: {count:,} examples")
+    for split, examples in dataset.spec.splits.items():
+        print(f"  {split}: {examples:,} examples")
     card = directory / "card.json"
     if card.exists():
         print(f"  licence, citation, units and content hash: {card}")
+    if count:
+        output = Path(keys.get("output") or directory / "preview_train.png")
+        _save(preview(dataset, config.seed, count), output)
+        print(f"Preview: {output}")
     return 0
 
 
-main = plain_command(run, __doc__, {"dataset": "the dataset's name, one of the group's options"}, required=["dataset"])
+def preview(dataset: Any, seed: int, count: int) -> Any:
+    """A Matplotlib figure of the first `count` training examples of a run with this seed, transformed as its loader
+    would transform them."""
+    from spectrax.data import order
+
+    stored = dataset.split("train")
+    positions = [order.example_at(seed, len(stored), position) for position in range(count)]
+    seen = [
+        dataset.transform("train", stored[example], order.example_generator(seed, epoch, example))
+        for epoch, example in positions
+    ]
+    return dataset.preview(seen, [f"example {example:,}" for _, example in positions])
+
+
+def _previewed(keys: "Mapping[str, str]", dataset: Any) -> int:
+    """How many examples to draw. Raises `ConfigError` when that cannot be done."""
+    wanted = keys.get("preview")
+    if wanted is None:
+        if "output" in keys:
+            raise ConfigError("output=FILE is for the picture that preview=8 draws. Give both, or leave it out.")
+        return 0
+    if not wanted.isdecimal() or not 0 < int(wanted) <= _MOST:
+        raise ConfigError(f"preview={wanted} should be a whole number from 1 to {_MOST}.")
+    if not hasattr(dataset, "preview"):
+        raise ConfigError(
+            f"{type(dataset).__name__} cannot draw its examples: it has no method `preview`. Leave preview= out."
+        )
+    return int(wanted)
+
+
+def _save(figure: Any, output: Path) -> None:
+    from spectrax.core.files import atomic_write
+
+    try:
+        with atomic_write(output) as file:
+            figure.savefig(file, format="png", dpi=120)
+    except OSError as error:
+        raise RunDirectoryError(f"{output} cannot be written ({error.strerror}). Give output=FILE.") from error
+
+
+main = plain_command(run, __doc__, _KEYS, required=["dataset"])
 
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
+from omegaconf.errors import InterpolationResolutionError, InterpolationToMissingValueError, OmegaConfBaseException
 
 from spectrax.config.explain import flat, nearest
 from spectrax.config.targets import resolve
@@ -61,6 +61,8 @@ def _unresolved(config: DictConfig) -> Iterator[str]:
     for key, _ in flat(OmegaConf.to_container(config, resolve=False)):
         try:
             OmegaConf.select(config, key, throw_on_missing=True, throw_on_resolution_failure=True)
+        except InterpolationToMissingValueError:
+            continue  # said once, of the value itself
         except InterpolationResolutionError as error:
             yield f"{key}: {str(error).splitlines()[0]}"
         except OmegaConfBaseException:

@@ -23,7 +23,7 @@ logger = logging.getLogger("spectrax")
 
 # What may differ between two starts of one run: where things are, what is shown, which devices compute.
 _NOT_HASHED = ("run_dir", "data_dir", "writer", "mesh")
-_NOT_HASHED_ANYWHERE = ("data_dir", "manual_dir", "parallel")
+_NOT_HASHED_ANYWHERE = ("data_dir", "manual_dir", "tfds_dir", "parallel")
 
 
 def compose(experiment: str, overrides: Sequence[str]) -> DictConfig:
@@ -85,7 +85,7 @@ def _without_strangers(config: DictConfig, chosen: Sequence[Any], kept: Sequence
         group = override.key_or_group
         if group in GLOBAL_GROUPS:
             continue
-        own = _hydra_compose([override.input_line])[group]
+        own = set(_hydra_compose([override.input_line])[group])  # a config denies having keys that lack a value
         with open_dict(config):
             for key in [key for key in config[group] if key not in own and f"{group}.{key}" not in said]:
                 del config[group][key]
@@ -103,7 +103,7 @@ def _unset_by_debugging(chosen: Sequence[Any], config: DictConfig) -> list[str]:
         for group, node in config.items()
         if isinstance(node, DictConfig) and group in plain and group != "callback"
         for key in node
-        if key not in plain[group]
+        if key not in set(plain[group])
     ]
     return [f"~{key}" for key in added]
 
@@ -159,11 +159,6 @@ def read_config(path: Path) -> DictConfig:
     if not isinstance(config, DictConfig):
         raise ConfigError(f"{path} is not a readable config: it holds no keys.")
     return config
-
-
-def compose_dataset(overrides: Sequence[str]) -> DictConfig:
-    """Only what preparing data needs: the checked `dataset` node. Raises `ConfigError`."""
-    return compose_command(overrides).dataset
 
 
 def config_hash(tree: dict[str, Any]) -> str:

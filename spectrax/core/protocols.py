@@ -91,6 +91,20 @@ class ReadsFiles(Protocol):
         """The file as a stored example without its target, for `transform`. Raises `UnreadableFile`."""
 
 
+class Previews(Protocol):
+    """A dataset that can draw its examples."""
+
+    def preview(self, examples: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Any:
+        """A Matplotlib figure of examples as the model sees them, each with its class above and its name below."""
+
+
+class Verifies(Protocol):
+    """A dataset whose files are somebody else's, and may be corrupt."""
+
+    def verify(self, progress: bool = True) -> Path:
+        """Read every file once, keep what was found; returns where. Raises `DataMissing`."""
+
+
 class Loader(Protocol):
     """Turns a dataset into fixed-size batches whose sequence depends on (seed, step) alone.
 
@@ -144,6 +158,13 @@ class Task(Protocol):
 
     def figures(self, predict: Callable[[Any], Any], batch: Batch, totals: Mapping[str, Any]) -> Mapping[str, Any]:
         """Matplotlib figures by file name, of a probe batch of host arrays and the sums of its split."""
+
+
+class NamesClasses(Protocol):
+    """A task whose tables and figures name classes."""
+
+    def named(self, class_names: Sequence[str]) -> Task:
+        """The task with these names, unless it has some; () for none."""
 
 
 class ExplainsPredictions(Protocol):

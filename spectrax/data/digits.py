@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from spectrax.core.protocols import DataCard
+from spectrax.data import splitting
 from spectrax.data.prepared import Examples
 
 _SPLIT_SEED = 20231102
@@ -51,17 +52,5 @@ class Digits:
 
 
 def stratified_split(labels: np.ndarray) -> dict[str, np.ndarray]:
-    """Row indices of train, validation and test: of each class the same shares, the total sizes fixed.
-
-    The rows of each class are shuffled; a row's rank within its class, as a fraction, orders all rows; the first
-    fifth by that order is the test split, the second the validation split.
-    """
-    generator = np.random.Generator(np.random.Philox(_SPLIT_SEED))
-    fraction = np.empty(len(labels))
-    for label in np.unique(labels):
-        rows = np.flatnonzero(labels == label)
-        fraction[generator.permutation(rows)] = (np.arange(len(rows)) + 0.5) / len(rows)
-    order = np.argsort(fraction, kind="stable")
-    held = round(_SHARES["test"] * len(labels) + 0.5)
-    parts = {"test": order[:held], "validation": order[held : 2 * held], "train": order[2 * held :]}
-    return {name: np.sort(parts[name]) for name in _SHARES}
+    """Row indices of train, validation and test, see `splitting`."""
+    return splitting.stratified(labels, _SHARES, _SPLIT_SEED)

@@ -2,15 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from spectrax.core.errors import ConfigError, DataMissing
-from spectrax.core.protocols import DataCard, DatasetSpec, FieldSpec
+from spectrax.core.protocols import DataCard, DatasetSpec
 from spectrax.data.picture_files import read_picture
 from spectrax.data.prepared import StoredSplit
-from spectrax.data.transforms import Transform, apply
+from spectrax.data.seen_images import SeenImages
+from spectrax.data.tfds_directory import newest_version
+from spectrax.data.transforms import Transform
+
+if TYPE_CHECKING:
+    from spectrax.plots.classification import Figure
 
 
 class Imagenet2012:
@@ -42,31 +47,27 @@ class Imagenet2012:
         if (channels, num_classes) != (3, 1000):
             raise ConfigError("dataset.channels and dataset.num_classes of imagenet2012 are 3 and 1000.")
         self._root = Path(data_dir).expanduser() / "imagenet2012"
-        self._transforms = {"train": tuple(train), "validation": tuple(evaluate)}
-        self.spec = DatasetSpec(
-            fields={
-                "image": FieldSpec((image_size, image_size, 3), "float32", "normalised intensities"),
-                "label": FieldSpec((), "int32", "class, 0 to 999, in the order of synset names"),
-            },
-            splits={"train": 1_281_167, "validation": 50_000},
+        self._seen = SeenImages(
+            image_size=image_size,
+            channels=channels,
+            num_classes=num_classes,
+            train=train,
+            evaluate=evaluate,
+            class_order="in the order of synset names",
         )
+        sizes = {"train": 1_281_167, "validation": 50_000}
+        self.spec = DatasetSpec(self._seen.fields, sizes, tuple(class_names or ()))
 
     def prepare(self, progress: bool = True) -> Path:
         """The prepared directory. Raises `DataMissing` when it is not there: downloading it needs an account."""
-        versions = sorted({path.parent for path in self._root.glob("5.*.*/*.array_record*")})
-        found = [version for version in versions if (version / "dataset_info.json").exists()]
-        if not found and any(self._root.glob("5.*.*/*.tfrecord*")):
-            raise DataMissing(
-                f"ImageNet in {self._root} is in tfrecord format, which has no random access. Where TensorFlow is "
-                f"installed, convert it: tfds convert_format --dataset_dir={self._root} --out_file_format=array_record"
-            )
-        if not found:
+        found = newest_version(self._root, "5.*.*")
+        if found is None:
             raise DataMissing(
                 f"ImageNet is not prepared in {self._root}. It cannot be downloaded without an account: put a TFDS "
                 f"data set imagenet2012 in array_record format at {self._root}/5.1.0, or give another data_dir=PATH; "
                 f"check with: python -m spectrax.prepare dataset=imagenet2012 data_dir={self._root.parent}"
             )
-        return found[-1]
+        return found
 
     def split(self, name: str) -> StoredSplit:
         """Random access to stored examples by TFDS."""
@@ -74,10 +75,7 @@ class Imagenet2012:
 
     def transform(self, split: str, example: Mapping[str, Any], rng: np.random.Generator | None) -> dict[str, Any]:
         """A stored example as the model sees it."""
-        # Training images looked at without chance, as in an evaluation of the training split.
-        seen_as = "validation" if rng is None and self.is_random(split) else split
-        image = apply(self._transforms[seen_as], np.asarray(example["image"]), rng)
-        return {"image": np.ascontiguousarray(image, np.float32), "label": np.int32(example["label"])}
+        return self._seen.transform(split, example, rng)
 
     def card(self) -> DataCard:
         """The data card; of so many files no content hash is taken."""
@@ -100,4 +98,8 @@ class Imagenet2012:
 
     def is_random(self, split: str) -> bool:
         """Whether the transforms of the split draw random numbers."""
-        return any(transform.random for transform in self._transforms[split])
+        return self._seen.is_random(split)
+
+    def preview(self, examples: Sequence[Mapping[str, Any]], names: Sequence[str]) -> "Figure":
+        """Examples as the model sees them, each with its class above and its name below."""
+        return self._seen.sheet(examples, self.spec.class_names, names)

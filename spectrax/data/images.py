@@ -2,16 +2,20 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from spectrax.core.errors import ConfigError, DataMissing
-from spectrax.core.protocols import DataCard, DatasetSpec, FieldSpec
+from spectrax.core.errors import DataMissing
+from spectrax.core.protocols import DataCard, DatasetSpec
 from spectrax.data import prepared
 from spectrax.data.picture_files import read_picture, stored_like
 from spectrax.data.progress import counting
-from spectrax.data.transforms import Transform, apply
+from spectrax.data.seen_images import SeenImages
+from spectrax.data.transforms import Transform
+
+if TYPE_CHECKING:
+    from spectrax.plots.classification import Figure
 
 
 class ImageSource(Protocol):
@@ -68,19 +72,12 @@ class Images:
         evaluate: Sequence[Transform],
         class_names: Sequence[str] | None = None,
     ):
-        if any(transform.random for transform in evaluate):
-            raise ConfigError("dataset.evaluate holds a random transform, but evaluation must not depend on chance.")
         self.source = source
         self.directory = Path(data_dir).expanduser() / source.name / source.version
-        self._transforms = {"train": tuple(train), "validation": tuple(evaluate), "test": tuple(evaluate)}
-        self.spec = DatasetSpec(
-            fields={
-                "image": FieldSpec((image_size, image_size, channels), "float32", "normalised intensities"),
-                "label": FieldSpec((), "int32", f"class, 0 to {num_classes - 1}"),
-            },
-            splits=dict(source.splits),
-            class_names=tuple(class_names or ()),
+        self._seen = SeenImages(
+            image_size=image_size, channels=channels, num_classes=num_classes, train=train, evaluate=evaluate
         )
+        self.spec = DatasetSpec(self._seen.fields, dict(source.splits), tuple(class_names or ()))
 
     def card(self) -> DataCard:
         """The data card, with the content hash of what is prepared."""
@@ -106,17 +103,15 @@ class Images:
 
     def transform(self, split: str, example: Mapping[str, Any], rng: np.random.Generator | None) -> dict[str, Any]:
         """A stored example as the model sees it."""
-        # Training images looked at without chance, as in an evaluation of the training split.
-        seen_as = "validation" if rng is None and self.is_random(split) else split
-        image = apply(self._transforms[seen_as], np.asarray(example["image"]), rng)
-        expected = self.spec.fields["image"].shape
-        if image.shape != expected:
-            raise ConfigError(f"dataset.{split} transforms give images {image.shape}; the dataset says {expected}.")
-        return {"image": np.ascontiguousarray(image, np.float32), "label": np.int32(example["label"])}
+        return self._seen.transform(split, example, rng)
 
     def is_random(self, split: str) -> bool:
         """Whether the transforms of the split draw random numbers."""
-        return any(transform.random for transform in self._transforms[split])
+        return self._seen.is_random(split)
+
+    def preview(self, examples: Sequence[Mapping[str, Any]], names: Sequence[str]) -> "Figure":
+        """Examples as the model sees them, each with its class above and its name below."""
+        return self._seen.sheet(examples, self.spec.class_names, names)
 
     def stored(self, name: str) -> Iterator[dict[str, Any]]:
         """All stored examples of a split in order, read without TFDS."""

@@ -89,10 +89,16 @@ def content_hash(examples: Examples) -> str:
 
 
 class StoredSplit:
-    """Random access to one split of a TFDS data set; opened on first use, so that it travels to worker processes."""
+    """Random access to one split of a TFDS data set; opened on first use, so that it travels to worker processes.
 
-    def __init__(self, directory: Path, split: str):
-        self.directory, self.split = directory, split
+    Args:
+        directory: prepared by TFDS, or one above.
+        split: TFDS's name of the split, or of a part of it.
+        fields: our names of fields to TFDS's; None for all fields under TFDS's names.
+    """
+
+    def __init__(self, directory: Path, split: str, fields: Mapping[str, str] | None = None):
+        self.directory, self.split, self.fields = directory, split, fields
         self._source: Any = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -103,11 +109,14 @@ class StoredSplit:
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         """The decoded example: "image" uint8 and "label"."""
-        return self._opened()[index]
+        return self._named(self._opened()[index])
 
     def __getitems__(self, indices: Sequence[int]) -> list[dict[str, Any]]:
         """Many decoded examples by one read."""
-        return list(self._opened().__getitems__(indices))
+        return [self._named(example) for example in self._opened().__getitems__(indices)]
+
+    def _named(self, example: dict[str, Any]) -> dict[str, Any]:
+        return example if self.fields is None else {ours: example[theirs] for ours, theirs in self.fields.items()}
 
     def _opened(self) -> Any:
         if self._source is None:
@@ -134,7 +143,7 @@ def _tfds_builder(directory: Path, name: str, version: str, classes: int, exampl
     tfds = quiet_tfds()
     shape = next(iter(examples.values()))[0].shape[1:]
 
-    class ImagesBuilder(tfds.core.GeneratorBasedBuilder):
+    class ImagesBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         """Images with integer labels; PNG-encoded, since TFDS encodes images by TensorFlow only."""
 
         VERSION = tfds.core.Version(version)

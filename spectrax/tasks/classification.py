@@ -45,6 +45,10 @@ class Classification:
         if self.mixup < 0 or self.shift < 0:
             raise ConfigError(f"task.mixup={self.mixup} and task.shift={self.shift} must be at least 0.")
 
+    def named(self, class_names: Sequence[str]) -> "Classification":
+        """The task with these names of classes, unless it has some; () for none."""
+        return self if self.class_names or not class_names else dataclasses.replace(self, class_names=class_names)
+
     @property
     def _names(self) -> Sequence[str]:
         return self.class_names or [str(number) for number in range(self.num_classes)]

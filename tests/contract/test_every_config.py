@@ -19,6 +19,13 @@ EXPERIMENTS = sorted(find.experiments())
 OPTIONS = sorted((group, option) for group, options in find.groups().items() for option in options)
 # An experiment in which the option can stand.
 HOME = {("dataset", "imagenet2012"): "svt_imagenet", ("model", "svt_h_l_released"): "svt_imagenet"}
+# What has to be said with it.
+NEEDED = {
+    ("dataset", "fashion_mnist"): ["loader=grain"],
+    ("dataset", "imagenet2012"): ["loader=grain"],
+    ("dataset", "image_folder"): ["loader=grain", "dataset.root=pictures", "dataset.num_classes=2"],
+    ("dataset", "tfds"): ["dataset.name=mnist", "dataset.num_classes=10"],
+}
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -29,8 +36,7 @@ def test_an_experiment_says_what_it_is_in_its_first_line(name):
 @pytest.mark.parametrize("group, option", OPTIONS)
 def test_an_option_says_what_it_is_and_composes(group, option):
     assert find.first_comment(find.groups()[group][option])
-    needs_grain = option in ("fashion_mnist", "imagenet2012")
-    overrides = [f"{group}={option}", *(["loader=grain"] if needs_grain else [])]
+    overrides = [f"{group}={option}", *NEEDED.get((group, option), [])]
     config = spectrax.compose(HOME.get((group, option), "svt_digits"), overrides)
     assert not OmegaConf.missing_keys(config)
 
