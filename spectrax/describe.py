@@ -3,6 +3,7 @@
 import dataclasses
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,20 +30,25 @@ def run(keys: "Mapping[str, str]", overrides: list[str]) -> int:
     from spectrax.config.build import build
     from spectrax.config.compose import compose_command
     from spectrax.core.files import write_json
-    from spectrax.parallel import devices
+    from spectrax.parallel import devices, startup
     from spectrax.saved_config import reopen
 
     depth = keys.get("depth", "4")
     if not depth.isdigit() or not int(depth):
         raise ConfigError(f"depth={depth} should be a whole number from 1.")
     config = reopen(Path(keys["checkpoint"]), overrides) if "checkpoint" in keys else compose_command(overrides)
+    startup.start(Path(config.data_dir) / "compiled")
     trainer, experiment = build(config.trainer), assemble(config)
+    with ThreadPoolExecutor() as pool:
+        # Compiling the step takes longest, and leaves Python free.
+        step = pool.submit(_step, trainer, experiment)
+        modules = [dataclasses.asdict(cost) for cost in costs(experiment, int(depth))]
     found = {
         "experiment": experiment.name,
         "device": devices.describe_devices(),
         "device_memory_bytes": device_memory(),
-        "modules": [dataclasses.asdict(cost) for cost in costs(experiment, int(depth))],
-        "training_step": _step(trainer, experiment),
+        "modules": modules,
+        "training_step": step.result(),
         "batch_size": config.trainer.get("batch_size"),
         "data": dataclasses.asdict(experiment.dataset.card()),
     }

@@ -17,6 +17,8 @@ from spectrax.training import finite
 from spectrax.training.state import TrainState, create_state
 from spectrax.training.step import StepRule, train_steps
 
+_PLAINLY_ON_CPU = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
+
 
 @dataclasses.dataclass(frozen=True)
 class StepCost:
@@ -100,7 +102,7 @@ class Program(Inference):
         )
         # Initialisation runs once: on CPU, optimizing it takes three times as long as compiling it plainly.
         on_cpu = mesh.devices.flat[0].platform == "cpu"
-        self._plainly = {"xla_backend_optimization_level": 0} if on_cpu else None
+        self._plainly = dict(_PLAINLY_ON_CPU) if on_cpu else None
         self._create = jax.jit(create, out_shardings=whole, compiler_options=self._plainly)
         self.abstract_state = jax.tree.map(lambda leaf: _shaped(leaf, whole), jax.eval_shape(create))
         shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), loader.example_feed())
