@@ -37,7 +37,8 @@ def run(keys: "Mapping[str, str]", overrides: list[str]) -> int:
     if not depth.isdigit() or not int(depth):
         raise ConfigError(f"depth={depth} should be a whole number from 1.")
     config = reopen(Path(keys["checkpoint"]), overrides) if "checkpoint" in keys else compose_command(overrides)
-    startup.start(Path(config.data_dir) / "compiled")
+    if Path(config.data_dir).is_dir():
+        startup.start(Path(config.data_dir) / "compiled")
     trainer, experiment = build(config.trainer), assemble(config)
     with ThreadPoolExecutor() as pool:
         # Compiling the step takes longest, and leaves Python free.

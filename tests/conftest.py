@@ -6,7 +6,7 @@ os.environ["JAX_PLATFORMS"] = os.environ.get("SPECTRAX_TEST_PLATFORM", "cpu")
 # Compiling takes most of a test's time; what XLA's CPU backend makes of a program without LLVM's optimization is the
 # same arithmetic. The commands that tests start compile as users' do, see `cli/command_line.py`.
 if os.environ["JAX_PLATFORMS"] == "cpu":
-    os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
+    os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 import sys
 from pathlib import Path
 

@@ -3,10 +3,12 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from spectrax.callbacks.callback import SilentCallback
+from spectrax.core import trees
 from spectrax.core.errors import ConfigError
 from spectrax.core.module_calls import modules, watched
 from spectrax.core.protocols import Observation, Observed
@@ -53,42 +55,55 @@ class ScatteringFigures(SilentCallback):
 
 def orientation_gains(model: Any, images: np.ndarray) -> dict[str, np.ndarray]:
     """Per channel mixing of the network, (6,): the root of the energy of a band behind it over that before it."""
-    gains: dict[str, np.ndarray] = {}
+    graph, *weights = trees.split_module(model)
 
-    def around(path: str, module: Any, call: Callable[[], Any], given: Any) -> Any:
-        output = call()
-        if isinstance(module, ChannelMixing):
-            name = path.removesuffix("/mixer/channel_mixing")
-            gains[name] = np.sqrt(_energies(output) / _energies(given[0][0]))
-        return output
+    @jax.jit
+    def measured(weights: Any, images: jax.Array) -> dict[str, jax.Array]:
+        network = trees.merge_module(graph, *weights)
+        gains: dict[str, jax.Array] = {}
 
-    with watched(model, around):
-        model(jnp.asarray(images), train=False, key=None)
-    return gains
+        def around(path: str, module: Any, call: Callable[[], Any], given: Any) -> Any:
+            output = call()
+            if isinstance(module, ChannelMixing):
+                gains[path.removesuffix("/mixer/channel_mixing")] = jnp.sqrt(_energies(output) / _energies(given[0][0]))
+            return output
+
+        with watched(network, around):
+            network(images, train=False, key=None)
+        return gains
+
+    return {name: np.asarray(gain) for name, gain in measured(weights, images).items()}
 
 
-def _energies(bands: ComplexBands) -> np.ndarray:
+def _energies(bands: ComplexBands) -> jax.Array:
     """Mean square per orientation, (6,)."""
-    return np.asarray(sum(jnp.mean(part**2, axis=(0, 1, 2, 4)) for part in bands))
+    return sum(jnp.mean(part**2, axis=(0, 1, 2, 4)) for part in bands)
+
+
+@jax.jit
+def band_pictures(images: jax.Array) -> tuple[jax.Array, ...]:
+    """Of the image with the strongest bands, the mean of its channels.
+
+    Args:
+        images: (examples, height, width, channels).
+
+    Returns:
+        The grey image (height, width), its low-pass map, real and imaginary parts of its bands (height / 2, width / 2,
+        6), and what each band alone contributes (height, width, 6).
+    """
+    greys = jnp.mean(images.astype(jnp.float32), axis=-1, keepdims=True)
+    low, (bands,) = dual_tree_2d(greys)
+    chosen = jnp.argmax(sum(jnp.sum(part**2, axis=(1, 2, 3, 4)) for part in bands))
+    grey, low, real, imaginary = (part[chosen] for part in (greys, low, *bands))
+    # Six images, each made of one band: the band's own axis becomes the batch.
+    single = jnp.eye(len(ORIENTATIONS))[:, None, None, :, None]
+    alone = inverse_dual_tree_2d(None, [ComplexBands(real * single, imaginary * single)], size=grey.shape[:2])
+    return grey[..., 0], low[..., 0], real[..., 0], imaginary[..., 0], jnp.moveaxis(alone[..., 0], 0, -1)
 
 
 def _bands(images: np.ndarray) -> plots.Figure:
-    """Of the image with the strongest bands, (height, width, channels), the mean of its channels."""
-    greys = np.asarray(images, np.float32).mean(-1, keepdims=True)
-    _, (bands,) = dual_tree_2d(jnp.asarray(greys))
-    strength = sum(jnp.sum(part**2, axis=(1, 2, 3, 4)) for part in bands)
-    grey = greys[[int(jnp.argmax(strength))]]
-    low, (bands,) = dual_tree_2d(jnp.asarray(grey))
-    height, width = grey.shape[1:3]
-    alone = []
-    for index in range(len(ORIENTATIONS)):
-        kept = jnp.arange(len(ORIENTATIONS))[:, None] == index
-        band = ComplexBands(*[part * kept for part in bands])
-        alone.append(inverse_dual_tree_2d(None, [band], size=(height, width))[0, ..., 0])
-    pictures = np.asarray(bands.real + 1j * bands.imaginary)[0, ..., 0]
-    return plots.wavelet_bands(
-        grey[0, ..., 0], np.asarray(low)[0, ..., 0], pictures, np.stack(alone, axis=-1), ORIENTATIONS
-    )
+    grey, low, real, imaginary, alone = map(np.asarray, band_pictures(images))
+    return plots.wavelet_bands(grey, low, real + 1j * imaginary, alone, ORIENTATIONS)
 
 
 def _weights(mixers: Mapping[str, Any]) -> dict[str, np.ndarray]:

@@ -17,7 +17,7 @@ from spectrax.training import finite
 from spectrax.training.state import TrainState, create_state
 from spectrax.training.step import StepRule, train_steps
 
-_PLAINLY_ON_CPU = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
+_PLAINLY_ON_CPU = {"xla_backend_optimization_level": 0}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,6 +122,12 @@ class Program(Inference):
             jnp.int32(1),
         )
         self.compile_seconds = 0.0
+        self._train: Any = None
+
+    @functools.cached_property
+    def _lowered(self) -> Any:
+        """The training step, traced."""
+        return self._lower()
 
     @functools.cached_property
     def _resident(self) -> Any:
@@ -131,14 +137,14 @@ class Program(Inference):
     def compile(self) -> None:
         """Compile the training step; needed once, before `train`."""
         start = time.perf_counter()
-        self._train = self._lower().compile()
+        self._train = self._lowered.compile()
         self.compile_seconds += time.perf_counter() - start
 
     def cost(self) -> StepCost:
-        """What one training step costs, by the compiler's own count. Compiles, quickly: not for training."""
-        lowered = self._lower()
-        compiled = lowered.compile(self._plainly)
-        flops = (lowered.cost_analysis() or {}).get("flops")
+        """What one training step costs, by the compiler's own count; a step that is not compiled yet is, quickly, and
+        not for training."""
+        compiled = self._train or self._lowered.compile(self._plainly)
+        flops = (self._lowered.cost_analysis() or {}).get("flops")
         return StepCost(flops, _memory_bytes(compiled))
 
     def metrics(self) -> list[str]:

@@ -4,20 +4,10 @@ import csv
 
 import numpy as np
 import pytest
-from command_line import call, train
+from command_line import call
 from PIL import Image
 
 from spectrax.data.digits import Digits
-
-QUICK = ["trainer.steps=60", "trainer.evaluate_every_steps=60", "schedule.peak=5e-3"]
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory, data_dir):
-    cwd = tmp_path_factory.mktemp("predict")
-    code, output = train(*QUICK, "run_dir=run", cwd=cwd, data_dir=data_dir)
-    assert code == 0, output
-    return cwd / "run"
 
 
 def digit(index, side=100):
@@ -31,7 +21,7 @@ def rows(path):
         return list(csv.DictReader(file))
 
 
-def test_three_pictures_and_three_that_are_none(run, tmp_path, data_dir):
+def test_three_pictures_and_three_that_are_none(finished, tmp_path, data_dir):
     mine = tmp_path / "my files"
     (mine / "below").mkdir(parents=True)
     pictures = {"a, b.png": 0, "c.JPG": 1, "below/d.jpeg": 2}
@@ -42,7 +32,7 @@ def test_three_pictures_and_three_that_are_none(run, tmp_path, data_dir):
     (mine / "text.png").write_text("no picture")
     (mine / "cut.jpg").write_bytes((mine / "c.JPG").read_bytes()[:400])
     (mine / "empty").write_bytes(b"")
-    arguments = ["spectrax.predict", f"checkpoint={run}", f"input={mine}", "output=out"]
+    arguments = ["spectrax.predict", f"checkpoint={finished[0]}", f"input={mine}", "output=out"]
     code, output = call(arguments, tmp_path, data_dir)
     assert code == 0, output
     assert output.count("; skipped.") == 3 and "3 of 6 predicted, 3 skipped" in output and "absl" not in output
@@ -57,10 +47,10 @@ def test_three_pictures_and_three_that_are_none(run, tmp_path, data_dir):
     assert (tmp_path / "out" / "sheet.png").read_bytes()[:4] == b"\x89PNG"
 
 
-def test_more_files_than_a_batch_and_an_output_within_the_input(run, tmp_path, data_dir):
+def test_more_files_than_a_batch_and_an_output_within_the_input(finished, tmp_path, data_dir):
     for index in range(12):
         digit(index)[0].save(tmp_path / f"{index:02}.png")
-    arguments = ["spectrax.predict", f"checkpoint={run}", f"input={tmp_path}", f"output={tmp_path}/out"]
+    arguments = ["spectrax.predict", f"checkpoint={finished[0]}", f"input={tmp_path}", f"output={tmp_path}/out"]
     for _ in range(2):  # the second time, the first one's sheet lies in the directory
         code, output = call([*arguments, "trainer.eval_batch_size=5"], tmp_path, data_dir)
         assert code == 0, output
@@ -80,8 +70,8 @@ def test_more_files_than_a_batch_and_an_output_within_the_input(run, tmp_path, d
         ([], 2, "input=INPUT is needed"),
     ],
 )
-def test_mistakes_are_sentences(run, tmp_path, data_dir, words, code, said):
+def test_mistakes_are_sentences(finished, tmp_path, data_dir, words, code, said):
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "a.png").write_text("")
-    found, output = call(["spectrax.predict", f"checkpoint={run}", "output=out", *words], tmp_path, data_dir)
+    found, output = call(["spectrax.predict", f"checkpoint={finished[0]}", "output=out", *words], tmp_path, data_dir)
     assert found == code and said in output and "Traceback" not in output, output
