@@ -66,7 +66,9 @@ def _images_at_once(batch: int, image_bytes: int) -> int:
     # Splitting a batch that is sharded over devices would gather it, so this is for one device alone. The sizes are
     # those of a core's cache: 2 MiB, and no gain was measured below a quarter of it.
     alone = jax.device_count() == 1 and jax.sharding.get_abstract_mesh().size <= 1
-    if jax.default_backend() != "cpu" or not alone or image_bytes < 2**19:
+    # In a function that is exported, the batch's size is a symbol, which nothing is known to divide.
+    known = isinstance(batch, int)
+    if jax.default_backend() != "cpu" or not alone or not known or image_bytes < 2**19:
         return batch
     limit = max(1, 2**21 // image_bytes)
     return max(count for count in range(1, batch + 1) if batch % count == 0 and count <= limit)
