@@ -40,16 +40,17 @@ def run(keys: "Mapping[str, str]", overrides: list[str]) -> int:
     if Path(config.data_dir).is_dir():
         startup.start(Path(config.data_dir) / "compiled")
     trainer, experiment = build(config.trainer), assemble(config)
+    step_cost = trainer.step_cost(experiment) if hasattr(trainer, "step_cost") else None
     with ThreadPoolExecutor() as pool:
         # Compiling the step takes longest, and leaves Python free.
-        step = pool.submit(_step, trainer, experiment)
+        step = pool.submit(step_cost) if step_cost else None
         modules = [dataclasses.asdict(cost) for cost in costs(experiment, int(depth))]
     found = {
         "experiment": experiment.name,
         "device": devices.describe_devices(),
         "device_memory_bytes": device_memory(),
         "modules": modules,
-        "training_step": step.result(),
+        "training_step": dataclasses.asdict(step.result()) if step else None,
         "batch_size": config.trainer.get("batch_size"),
         "data": dataclasses.asdict(experiment.dataset.card()),
     }
@@ -81,10 +82,6 @@ def device_memory() -> int | None:
     if device.platform == "cpu":
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return (device.memory_stats() or {}).get("bytes_limit")
-
-
-def _step(trainer: Any, experiment: "Experiment") -> dict[str, Any] | None:
-    return dataclasses.asdict(trainer.step_cost(experiment)) if hasattr(trainer, "step_cost") else None
 
 
 def _print(config: "DictConfig", found: "Mapping[str, Any]") -> None:

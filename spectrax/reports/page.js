@@ -116,7 +116,7 @@
     let path = "", pen = false;
     points.forEach((point, index) => {
       if (point) path += `${pen ? "L" : "M"}${x.place(point[0]).toFixed(1)} ${y.place(point[1]).toFixed(1)}`;
-      if (point && !pen && !points[index + 1]) path += "h0"; // a point alone shows as a dot
+      if (point && !pen && !points[index + 1]) path += "m-2 0h4"; // a point alone shows as a dash
       pen = Boolean(point);
     });
     return path;

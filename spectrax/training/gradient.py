@@ -183,11 +183,14 @@ class Gradient:
             observe=tuple(callback.every for callback in experiment.callbacks.values() if callback.every),
         )
 
-    def step_cost(self, experiment: Experiment) -> StepCost:
-        """What one training step costs; needs no data and allocates nothing."""
+    def step_cost(self, experiment: Experiment) -> Callable[[], StepCost]:
+        """What one training step costs: traced now, compiled when the result is called, which leaves Python free for
+        other threads. Needs no data and allocates nothing."""
         self._check(experiment)
         with jax.set_mesh(experiment.mesh):
-            return self.program(experiment, self.total_steps(experiment.loader)).cost()
+            program = self.program(experiment, self.total_steps(experiment.loader))
+            program.trace()
+            return program.cost
 
     def program(self, experiment: Experiment, total_steps: int) -> Program:
         """The jitted functions of a run, nothing compiled yet."""

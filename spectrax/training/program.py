@@ -122,27 +122,29 @@ class Program(Inference):
             jnp.int32(1),
         )
         self.compile_seconds = 0.0
+        self._lowered: Any = None
         self._train: Any = None
-
-    @functools.cached_property
-    def _lowered(self) -> Any:
-        """The training step, traced."""
-        return self._lower()
 
     @functools.cached_property
     def _resident(self) -> Any:
         """What the loader keeps on the devices, put there when it is first wanted."""
         return jax.device_put(self._loader.resident, self._whole)
 
+    def trace(self) -> None:
+        """Trace the training step, if that was not done yet."""
+        self._lowered = self._lowered or self._lower()
+
     def compile(self) -> None:
         """Compile the training step; needed once, before `train`."""
         start = time.perf_counter()
+        self.trace()
         self._train = self._lowered.compile()
         self.compile_seconds += time.perf_counter() - start
 
     def cost(self) -> StepCost:
         """What one training step costs, by the compiler's own count; a step that is not compiled yet is, quickly, and
         not for training."""
+        self.trace()
         compiled = self._train or self._lowered.compile(self._plainly)
         flops = (self._lowered.cost_analysis() or {}).get("flops")
         return StepCost(flops, _memory_bytes(compiled))
