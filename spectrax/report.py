@@ -12,6 +12,8 @@ from spectrax.core.errors import ConfigError, DataMissing, RunDirectoryError, Un
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from rich.table import Table
+
     from spectrax.reports.comparison import Comparison
     from spectrax.reports.runs import Run
 
@@ -90,25 +92,37 @@ def _write(output: Path, texts: "Mapping[str, str]") -> None:
 
 def _print(comparison: "Comparison") -> None:
     from rich.console import Console
+    from rich.measure import Measurement
+
+    from spectrax.reports.table import choices
+
+    console = Console(soft_wrap=True)
+    screens = [_screen(comparison, count) for count in range(_METRICS_ON_SCREEN, 0, -1)]
+    unbounded = console.options.update(max_width=10_000)
+    fitting = (screen for screen in screens if Measurement.get(console, unbounded, screen).maximum <= console.width)
+    console.print(next(fitting, screens[-1]))
+    for experiment, choice, best in choices(comparison):
+        console.print(f"{experiment}: best by {choice}: {best or 'none yet'}", markup=False, highlight=False)
+
+
+def _screen(comparison: "Comparison", metrics: int) -> "Table":
+    """The table with so many columns of metrics; the files have them all."""
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
-    from spectrax.reports.table import choices, columns
+    from spectrax.reports.table import columns
 
-    few = dataclasses.replace(
-        comparison, keys=comparison.keys[:_KEYS_ON_SCREEN], metrics=comparison.metrics[:_METRICS_ON_SCREEN]
-    )
+    few = dataclasses.replace(comparison, keys=comparison.keys[:_KEYS_ON_SCREEN], metrics=comparison.metrics[:metrics])
     shown = [column for column in columns(few) if column.title not in ("experiment", "examples/s")]
-    screen = Table(title=_counted(comparison.runs), title_justify="left")
+    screen = Table(title=_counted(comparison.runs), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for column in shown:
-        screen.add_column(Text(column.title), justify="left" if column is shown[0] else "right", overflow="fold")
+        side = "left" if column is shown[0] else "right"
+        screen.add_column(Text(column.title.replace(".", "\n")), justify=side, overflow="fold")
     for one in comparison.runs:
         # Names and values are text, whatever brackets they hold.
         screen.add_row(*[Text(column.shown(one)) for column in shown])
-    console = Console(soft_wrap=True)
-    console.print(screen)
-    for experiment, choice, best in choices(comparison):
-        console.print(f"{experiment}: best by {choice}: {best or 'none yet'}", markup=False, highlight=False)
+    return screen
 
 
 def _counted(runs: "Sequence[Run]") -> str:
