@@ -1,5 +1,6 @@
 """What all commands share: help, checked configs, sweeps, exit codes, and no traceback for a user's mistake."""
 
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,8 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 Job = Callable[["DictConfig", list[str]], int | None]
-_INTERRUPTED = 130
+_INTERRUPTED = 130  # as shells count signals: 128 and the signal's number
+_READER_LEFT = 141
 _STOPPED = (Preempted.exit_code, _INTERRUPTED)
 
 
@@ -77,6 +79,10 @@ def guarded(job: Callable[[], int | None]) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return _INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output, such as `head`, has left; Python would complain once more when it flushes at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _READER_LEFT
 
 
 def _dispatch(run: Job, words: list[str]) -> int | None:

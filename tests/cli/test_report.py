@@ -6,9 +6,10 @@ import hashlib
 import html.parser
 import shutil
 import subprocess
+import sys
 
 import pytest
-from command_line import call
+from command_line import call, environment
 from run_directories import config, write_run
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -53,6 +54,16 @@ def test_it_writes_three_files_and_says_so(reported):
     assert rows[0]["run_dir"] == "runs/digits/seed 1" and rows[2]["status"] == "unfinished"
     text = (cwd / "runs" / "report.md").read_text()
     assert text.count("\n| `") == 5 and "the best is `digits/seed 1`" in text and "## Over seeds" in text
+
+
+def test_a_reader_that_leaves_is_no_traceback(reported, data_dir):
+    cwd, _ = reported
+    words = [sys.executable, "-m", "spectrax.report", "runs=runs", "output=again"]
+    process = subprocess.Popen(
+        words, cwd=cwd, env=environment(data_dir), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    process.stdout.close()
+    assert process.wait(60) in (1, 141) and "Traceback" not in process.stderr.read()
 
 
 @pytest.mark.parametrize(
