@@ -23,6 +23,7 @@ _KEYS = {
     "vs": "an earlier result to compare with",
     "saved": "a result to compare with vs=, instead of measuring",
 }
+_NEEDED = {"experiment", "device", "batch_size", "precision", "loader_examples_per_second"}
 # What a comparison shows, and whether more of it is better.
 _COMPARED = {
     "compile_seconds": False,
@@ -151,7 +152,7 @@ def _seconds(text: str) -> float:
 def _read(name: str) -> dict[str, Any]:
     try:
         found = json.loads(Path(name).read_text())
-        if not isinstance(found, dict) or "loader_examples_per_second" not in found:
+        if not isinstance(found, dict) or not set(found) >= _NEEDED:
             raise ValueError("it holds no figures")
     except (OSError, ValueError) as error:
         raise ConfigError(f"{name} is not a result of this command ({error}). Give the JSON file of one.") from error

@@ -132,12 +132,18 @@ def run(keys: "Mapping[str, str]", overrides: list[str]) -> int:
     """Evaluate a run's checkpoint, print its metrics and write them as JSON."""
     from spectrax.core.files import write_json
     from spectrax.parallel import startup
+    from spectrax.saved_config import same_data
     from spectrax.training import run_directory
 
     run_directory.log_to_console()
     loaded = load_run(keys["checkpoint"], keys.get("step", "best"), overrides)
     startup.start(Path(loaded.config.data_dir) / "compiled")
     loaded.dataset.prepare()
+    own = not any(word.startswith("dataset") for word in overrides)
+    if own and not same_data(Path(keys["checkpoint"]), loaded.dataset):
+        run_directory.logger.warning(
+            "The data changed since this run began: what is evaluated here may be what it was trained on."
+        )
     splits = loaded.dataset.spec.splits
     split = keys.get("split") or ("test" if "test" in splits else "validation")
     metrics = loaded.evaluate(split)

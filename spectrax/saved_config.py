@@ -12,6 +12,7 @@ from spectrax.core.errors import CheckpointError
 from spectrax.core.files import write_text
 
 _CONFIG = "config.yaml"
+_DATA = ".data"  # the fingerprint of data that the config does not fix
 _REFERENCES = ".references.yaml"  # the values of config.yaml that were references to others, as they were written
 
 
@@ -38,6 +39,29 @@ def agree(run_dir: Path, config: DictConfig, overrides: list[str]) -> None:
     write_text(run_dir / _REFERENCES, OmegaConf.to_yaml(references(config)))
     write_text(path, OmegaConf.to_yaml(config, resolve=True))
     write_text(run_dir / "overrides.txt", "".join(f"{override}\n" for override in overrides))
+
+
+def agree_on_data(run_dir: Path, dataset: Any) -> None:
+    """Record what the dataset holds, where the config does not fix it, or find that it is what the run began with.
+
+    Raises:
+        CheckpointError: when it is not, and something was saved already.
+    """
+    if not hasattr(dataset, "fingerprint"):
+        return
+    path = run_dir / _DATA
+    if not same_data(run_dir, dataset) and any(run_dir.glob("checkpoints/step_*")):
+        raise CheckpointError(
+            f"The data changed since the run in {run_dir} began: examples came, went, or were found corrupt, and the "
+            "run might be tested on what it was trained on. Restore them, or start anew with another run_dir."
+        )
+    write_text(path, dataset.fingerprint())
+
+
+def same_data(run_dir: Path, dataset: Any) -> bool:
+    """Whether the dataset holds what the run began with, as far as that was recorded."""
+    path = run_dir / _DATA
+    return not hasattr(dataset, "fingerprint") or not path.exists() or path.read_text() == dataset.fingerprint()
 
 
 def reopen(run_dir: Path, overrides: list[str]) -> DictConfig:

@@ -23,7 +23,7 @@ def _train(config: "DictConfig", overrides: list[str]) -> int:
     from spectrax.assembly import assemble
     from spectrax.config.build import build
     from spectrax.parallel import devices, startup
-    from spectrax.saved_config import agree
+    from spectrax.saved_config import agree, agree_on_data
     from spectrax.training import run_directory
 
     run_directory.log_to_console()
@@ -37,6 +37,7 @@ def _train(config: "DictConfig", overrides: list[str]) -> int:
             run_directory.logger.warning(warning)
         experiment = assemble(config)
         experiment.dataset.prepare()
+        agree_on_data(run_dir, experiment.dataset)
         run_directory.record_environment(run_dir, devices.describe_devices())
         _print_summary(trainer.run(experiment))
     return 0

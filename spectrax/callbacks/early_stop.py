@@ -6,14 +6,17 @@ from spectrax.core.protocols import Observation, Observed
 
 
 class EarlyStop(SilentCallback):
-    """Ends the run when the split that chooses the best step has not chosen a new one for some time.
+    """Ends the run when the result that chooses the best step has not improved for some time; equal is no better. A
+    run that ended so stays ended.
 
     Args:
-        patience: steps after the best one.
+        patience: steps after the last improvement.
 
     Raises:
-        ConfigError: when `patience` is less than one step; when nothing chooses a best step.
+        ConfigError: when `patience` is less than one step.
     """
+
+    needs_choice = True
 
     def __init__(self, patience: int):
         super().__init__()
@@ -23,12 +26,7 @@ class EarlyStop(SilentCallback):
 
     def observe(self, seen: Observation) -> Observed:
         """Whether to stop."""
-        if seen.selected_on is None:
-            raise ConfigError(
-                "An early stop needs a split that chooses the best step, and this dataset has no validation split. "
-                "Set trainer.select_on=test (the summary will say so), or leave the early stop out."
-            )
-        waited = seen.step - (seen.best_step or 0)
-        if waited < self.patience:
+        waited = seen.step - (seen.improved_step or 0)
+        if seen.last or waited < self.patience:
             return Observed()
-        return Observed(stop=f"no better {seen.selected_on} result for {waited} steps, since step {seen.best_step}")
+        return Observed(stop=f"no better {seen.selected_on} result for {waited} steps, since step {seen.improved_step}")

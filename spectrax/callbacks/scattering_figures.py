@@ -1,5 +1,6 @@
 """Figures of a network's wavelet mixers at the end of a run."""
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -9,13 +10,14 @@ import numpy as np
 
 from spectrax.callbacks.callback import SilentCallback
 from spectrax.core import trees
-from spectrax.core.errors import ConfigError
 from spectrax.core.module_calls import modules, watched
 from spectrax.core.protocols import Observation, Observed
 from spectrax.nn.complex_mixing import ChannelMixing
 from spectrax.nn.scattering import ScatterChannel, ScatterChannelToken
 from spectrax.ops.dual_tree import ORIENTATIONS, ComplexBands, dual_tree_2d, inverse_dual_tree_2d
 from spectrax.plots import scattering as plots
+
+logger = logging.getLogger("spectrax")
 
 
 class ScatteringFigures(SilentCallback):
@@ -42,7 +44,8 @@ class ScatteringFigures(SilentCallback):
             if isinstance(module, ScatterChannel | ScatterChannelToken)
         }
         if not mixers:
-            raise ConfigError("callback: the network has no wavelet mixers to draw. Leave callback=scattering out.")
+            logger.info("The network has no wavelet mixers to draw.")
+            return Observed()
         return Observed(
             figures={
                 "wavelet_bands": _bands(images),

@@ -3,7 +3,8 @@
 import hashlib
 import json
 import logging
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ logger = logging.getLogger("spectrax")
 
 # What may differ between two starts of one run: where things are, what is shown, which devices compute.
 _NOT_HASHED = ("run_dir", "data_dir", "writer", "mesh")
-_NOT_HASHED_ANYWHERE = ("data_dir", "manual_dir", "tfds_dir", "parallel")
+_NOT_HASHED_ANYWHERE = ("data_dir", "manual_dir", "tfds_dir", "image_dir", "parallel")
 
 
 def compose(experiment: str, overrides: Sequence[str]) -> DictConfig:
@@ -40,8 +41,15 @@ def compose_command(overrides: Sequence[str]) -> DictConfig:
     config = compose_unchecked(words)
     check(config, allowed_places(packages), _top_level_keys(), find.own_groups())
     if config.run_dir is None:
-        config.run_dir = f"runs/{config.experiment}/{config_hash(OmegaConf.to_container(config, resolve=True))}"
+        name = config_hash(OmegaConf.to_container(config, resolve=True))
+        config.run_dir = f"{_home(words)}/{config.experiment}/{name}"
     return config
+
+
+def _home(words: Sequence[str]) -> str:
+    """Where runs without a `run_dir` go. A run that looks for a mistake always starts anew: its code has changed."""
+    debugging = [word.partition("=")[2].strip("'") for word in words if word.startswith("+debug=")]
+    return f"runs/debug/{time.strftime('%Y-%m-%d_%H-%M-%S')}_{debugging[0]}" if debugging else "runs"
 
 
 def compose_unchecked(overrides: Sequence[str]) -> DictConfig:
@@ -50,9 +58,11 @@ def compose_unchecked(overrides: Sequence[str]) -> DictConfig:
     parsed, problems = parse(words)
     chosen = [o for o in parsed if o.key_or_group in GLOBAL_GROUPS or _is_group(o)]
     groups = [o.input_line for o in chosen]
-    base = _without_strangers(_hydra_compose(groups), chosen)
-    unset = _unset_by_debugging(chosen, base)
-    groups += unset
+    added = _added_by_debugging(chosen)
+    watching = {key for key in added if key.startswith("callback.")}
+    # A preset speaks of what most experiments have; of the others' nodes its keys are taken away again.
+    groups += [f"~{key}" for key in sorted(added - watching)]
+    base = _without_strangers(_hydra_compose(groups), chosen, watching)
     values = []
     for override in parsed:
         if override.input_line in groups:
@@ -66,7 +76,8 @@ def compose_unchecked(overrides: Sequence[str]) -> DictConfig:
         # What is left may be wrong too: say it all at once.
         problems += _problems_of(groups + values)
     raise_all(problems)
-    config = _without_strangers(_hydra_compose(groups + values), chosen, kept=parsed)
+    said = {override.key_or_group for override in parsed}
+    config = _without_strangers(_hydra_compose(groups + values), chosen, said | watching)
     with open_dict(config):
         config.experiment = next(o.value() for o in parsed if o.key_or_group == "experiment")
         config.update(paths)
@@ -74,38 +85,38 @@ def compose_unchecked(overrides: Sequence[str]) -> DictConfig:
     return config
 
 
-def _without_strangers(config: DictConfig, chosen: Sequence[Any], kept: Sequence[Any] = ()) -> DictConfig:
+def _without_strangers(config: DictConfig, chosen: Sequence[Any], kept: Collection[str]) -> DictConfig:
     """The config without what the experiment set for another option than the one chosen on the command line.
 
     An experiment that warms its cosine up says `schedule.warmup_steps`; `schedule=constant` knows no such key.
     Everything that the command line itself sets (`kept`) stays, right or wrong.
     """
-    said = {override.key_or_group for override in kept}
     for override in chosen:
         group = override.key_or_group
         if group in GLOBAL_GROUPS:
             continue
-        own = set(_hydra_compose([override.input_line])[group])  # a config denies having keys that lack a value
+        # As sets: a config denies having keys that lack a value. A list of no options leaves no node.
+        own = set(_hydra_compose([override.input_line]).get(group) or {})
         with open_dict(config):
-            for key in [key for key in config[group] if key not in own and f"{group}.{key}" not in said]:
+            config[group] = config.get(group) or {}
+            for key in [key for key in config[group] if key not in own and f"{group}.{key}" not in kept]:
                 del config[group][key]
     return config
 
 
-def _unset_by_debugging(chosen: Sequence[Any], config: DictConfig) -> list[str]:
-    """Overrides that take away what a debugging preset sets for other tasks, models and trainers than those chosen."""
+def _added_by_debugging(chosen: Sequence[Any]) -> set[str]:
+    """Dotted keys that a debugging preset adds to nodes which do not have them without it."""
     usual = [override.input_line for override in chosen if override.key_or_group != "debug"]
     if len(usual) == len(chosen):
-        return []
-    plain = _hydra_compose(usual)
-    added = [
+        return set()
+    plain, changed = _hydra_compose(usual), _hydra_compose([override.input_line for override in chosen])
+    return {
         f"{group}.{key}"
-        for group, node in config.items()
-        if isinstance(node, DictConfig) and group in plain and group != "callback"
+        for group, node in changed.items()
+        if isinstance(node, DictConfig)
         for key in node
-        if key not in set(plain[group])
-    ]
-    return [f"~{key}" for key in added]
+        if key not in set(plain.get(group) or {})
+    }
 
 
 def recompose(saved: Path, references: Mapping[str, str], overrides: Sequence[str]) -> DictConfig:

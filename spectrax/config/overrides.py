@@ -107,7 +107,9 @@ def _group_problem(override: Any) -> str | None:
     if override.value() is None:
         return f"{override.key_or_group} must be one of: {', '.join(sorted(options))}."
     if override.is_sweep_override():
-        names = [str(name) for name in override.sweep_string_iterator()]
+        # Of a group that takes lists, each swept value is one.
+        swept = [str(value) for value in override.sweep_string_iterator()]
+        names = [name.strip() for value in swept for name in value.strip("[]").split(",") if name.strip()]
     elif isinstance(override.value(), str):
         names = [override.value()]
     elif isinstance(override.value(), list):

@@ -98,6 +98,13 @@ class Previews(Protocol):
         """A Matplotlib figure of examples as the model sees them, each with its class above and its name below."""
 
 
+class Fingerprinted(Protocol):
+    """A dataset whose content the config does not fix."""
+
+    def fingerprint(self) -> str:
+        """A word that changes whenever the examples of a split do."""
+
+
 class Verifies(Protocol):
     """A dataset whose files are somebody else's, and may be corrupt."""
 
@@ -230,9 +237,11 @@ class Observation(Protocol):
         step: steps taken.
         last: whether this is the end of the run.
         training: metrics of the latest steps; {} before the first.
-        parameters: the trained parameters, nested dicts of device arrays.
+        parameters: the trained parameters, nested dicts of device arrays; the next step takes their memory, so what is
+            kept has to be copied.
         selected_on: the split that chooses the best step, or None.
-        best_step: the best step so far, or None.
+        best_step: the best step so far, of equal ones the latest, or None.
+        improved_step: the same, of equal ones the first.
     """
 
     step: int
@@ -241,6 +250,7 @@ class Observation(Protocol):
     parameters: Any
     selected_on: str | None
     best_step: int | None
+    improved_step: int | None
 
     @property
     def model(self) -> Any:
@@ -269,10 +279,13 @@ class Observed:
 class Callback(Protocol):
     """Watches a run and never changes it, but may end it.
 
-    What it says must follow from what it is shown: a run that is continued repeats steps, and says the same again.
+    What it says must follow from what it is shown: a run that is continued repeats steps, and says the same again. One
+    that raises in `observe` is left out for the rest of the run, with a warning. With the attribute `needs_choice =
+    True` it wants a split that chooses the best step.
 
     Attributes:
-        every: steps between two observations; None to observe whenever the run evaluates.
+        every: steps between two observations; None to observe whenever the run evaluates. A call of several steps ends
+            at each, so training metrics, which are means over the last call, may cover fewer of them.
     """
 
     every: int | None

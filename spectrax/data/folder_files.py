@@ -68,7 +68,7 @@ def list_files(root: Path, shares: Mapping[str, float], seed: int) -> Listing:
         DataMissing: saying what is not as it should be.
     """
     if not root.is_dir():
-        raise DataMissing(f"{root} is not a directory. Give one with a folder of pictures per class: dataset.root=DIR.")
+        raise DataMissing(f"{root} is not a directory. Give one with a folder per class: dataset.image_dir=DIR.")
     try:
         return _given(root) if _folders(root / "train") else _made(root, shares, seed)
     except OSError as error:
@@ -102,7 +102,8 @@ def _made(root: Path, shares: Mapping[str, float], seed: int) -> Listing:
     classes = _folders(root)
     files = _files(root, "", classes)
     _check_none_empty(root, classes, files)
-    splits = {name: files.rows(rows) for name, rows in stratified(files.labels, shares, seed).items() if len(rows)}
+    parts = stratified(files.labels, shares, seed, files.names)
+    splits = {name: files.rows(rows) for name, rows in parts.items() if len(rows)}
     if "train" not in splits:
         raise DataMissing(
             f"{root} holds {len(files.names)} pictures, too few to split. Add some, or set dataset.shares."

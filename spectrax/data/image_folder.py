@@ -43,7 +43,7 @@ class ImageFolder:
     Examples have "image" float32 (image_size, image_size, channels) and "label" int32 ().
 
     Args:
-        root: the directory.
+        image_dir: the directory.
         data_dir: directory under which the index is kept.
         image_size: side of the square images that the transforms end with.
         channels: 3, or 1 for grey.
@@ -63,7 +63,7 @@ class ImageFolder:
     def __init__(
         self,
         *,
-        root: str,
+        image_dir: str,
         data_dir: str,
         image_size: int,
         channels: int,
@@ -77,7 +77,7 @@ class ImageFolder:
         max_corrupt: int = 10,
     ):
         _check_arguments(channels, shares, class_names, num_classes, max_corrupt)
-        self.root = Path(root).expanduser().absolute()
+        self.root = Path(image_dir).expanduser().absolute()
         key = hashlib.sha256(os.fsencode(self.root.resolve())).hexdigest()[:10]
         self.directory = Path(data_dir).expanduser() / "image_folder" / key
         self._seen = SeenImages(
@@ -91,7 +91,7 @@ class ImageFolder:
         self._channels, self._num_classes, self._class_names = channels, num_classes, class_names
         self._shares, self._split_seed, self._split_sizes = dict(shares), split_seed, split_sizes
         self._command = (
-            f"python -m spectrax.prepare dataset=image_folder dataset.root='{self.root}' "
+            f"python -m spectrax.prepare dataset=image_folder dataset.image_dir='{self.root}' "
             f"dataset.num_classes={num_classes} data_dir={data_dir}"
         )
         self._corrupt = CorruptFiles(self.root, max_corrupt, self._command)
@@ -114,7 +114,7 @@ class ImageFolder:
         """The data card, with the content hash of the last check if it still holds."""
         spec = self.spec
         made = self._listing is not None and not self._listing.given
-        rule = f"made here: stratified by class, shares {self._shares}, Philox seed {self._split_seed}"
+        rule = f"made here: stratified by class, shares {self._shares}, ordered by SHA-256 of '{self._split_seed} NAME'"
         return DataCard(
             name="image_folder",
             version="1",
@@ -127,6 +127,13 @@ class ImageFolder:
             content_hash=self._index.content_hash if self._index else "",
             split_rule=rule if made else "by the folders train, validation (or val) and test",
         )
+
+    def fingerprint(self) -> str:
+        """Of the names in each split: it changes whenever a picture comes, goes or is found corrupt."""
+        digest = hashlib.sha256()
+        for split, files in sorted(self._listed().splits.items()):
+            digest.update("\n".join([split, *files.names, ""]).encode("utf-8", "surrogateescape"))
+        return digest.hexdigest()
 
     def prepare(self, progress: bool = True) -> Path:
         """List the names, no more: a big folder is not read before each run. Returns the directory of the index.

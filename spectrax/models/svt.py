@@ -149,7 +149,7 @@ class Stage(nnx.Module):
         for index, block in enumerate(self.blocks):
             block_key = key if key is None or not train else jax.random.fold_in(key, index)
             apply = functools.partial(block, train=train)
-            x = (jax.checkpoint(apply) if remat else apply)(x, block_key)
+            x = (jax.checkpoint(apply) if remat and train else apply)(x, block_key)
         return x
 
 

@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from spectrax.core import randomness, trees
 from spectrax.core.errors import NonFiniteLoss
 from spectrax.core.module_calls import watched
 from spectrax.training import finite
@@ -35,7 +36,7 @@ def program(mode: str, run_dir: Path, rule: StepRule, *arguments: Any) -> Progra
 
 
 @contextlib.contextmanager
-def mode(name: str | None) -> Iterator[None]:
+def around_run(name: str | None) -> Iterator[None]:
     """What a mode needs around the whole run."""
     with jax.disable_jit() if name == "eager" else contextlib.nullcontext():
         yield
@@ -83,6 +84,9 @@ class NanHunt(Program):
 def first_bad_layer(rule: StepRule, state: TrainState, batch: Any) -> str | None:
     """A sentence on the first module of the network whose output is not finite; None when all are."""
     found: list[str] = []
+    # Forward alone: inside a gradient nothing is known of values.
+    key = randomness.step_key(rule.seed, state.step)
+    model = trees.merge_module(rule.graph, state.parameters, state.statistics)
 
     def around(path: str, module: Any, call: Callable[[], Any], given: Any) -> Any:
         output = call()
@@ -93,23 +97,19 @@ def first_bad_layer(rule: StepRule, state: TrainState, batch: Any) -> str | None
             found.append(f"The first layer whose output is not finite is {name} ({kind}); its inputs are {inputs}.")
         return output
 
-    _again(rule, state, batch, lambda model: watched(model, around))
+    with jax.disable_jit(), watched(model, around):
+        rule.task.loss("main", model, batch, state.extra, key)
     return found[0] if found else None
 
 
 def first_bad_operation(rule: StepRule, state: TrainState, batch: Any) -> str | None:
     """What JAX says of the first operation of the step that gives a NaN; None when none does (infinities are none)."""
     try:
-        with jax.debug_nans(True):
-            _again(rule, state, batch, contextlib.nullcontext)
+        with jax.debug_nans(True), jax.disable_jit():
+            train_step(rule, state, batch)
     except FloatingPointError as error:
         return f"JAX: {str(error).splitlines()[0]}"
     return None
-
-
-def _again(rule: StepRule, state: TrainState, batch: Any, watching: Callable[[Any], Any]) -> None:
-    with jax.disable_jit():
-        train_step(dataclasses.replace(rule, watching=watching), state, batch)
 
 
 def _is_bad(tree: Any) -> bool:
@@ -131,7 +131,9 @@ class Profiled(Program):
         number = next(self._calls_made)
         if number == _PROFILED_CALLS.start:
             jax.block_until_ready(state)
-            jax.profiler.start_trace(str(self._directory), create_perfetto_trace=True)
+            options = jax.profiler.ProfileOptions()
+            options.python_tracer_level = 0  # what Python does is not what is looked for, and there is much of it
+            jax.profiler.start_trace(str(self._directory), create_perfetto_trace=True, profiler_options=options)
             self._recording = True
         with jax.profiler.StepTraceAnnotation("train", step_num=number):
             state, report = super().train(state, feeds)

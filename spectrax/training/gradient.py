@@ -18,7 +18,7 @@ from spectrax.core.files import write_json
 from spectrax.core.protocols import Experiment, Loader, Summary
 from spectrax.parallel.devices import describe_devices
 from spectrax.parallel.mesh import check_batch
-from spectrax.training import debugging, figures
+from spectrax.training import debugging, figures, observing
 from spectrax.training.cadence import Cadence
 from spectrax.training.checkpoints import Checkpoints
 from spectrax.training.limits import Limited
@@ -127,13 +127,14 @@ class Gradient:
             keep=self.keep,
             best_step=lambda: results.best_step,
         )
+        observing.check(experiment.callbacks, results.selected_on)
         cadence = self.cadence(experiment)
         finished = _finished(experiment.run_dir, checkpoints, cadence.total)
         if finished is not None:
             checkpoints.close()
             return finished
         writers = Writers(experiment.writers)
-        with debugging.mode(self.debug), jax.set_mesh(experiment.mesh), contextlib.ExitStack() as opened:
+        with debugging.around_run(self.debug), jax.set_mesh(experiment.mesh), contextlib.ExitStack() as opened:
             opened.callback(checkpoints.close)
             opened.callback(writers.close)
             program = self.program(experiment, cadence.total)

@@ -1,5 +1,6 @@
 """Only a little of the data, to find mistakes quickly."""
 
+import contextlib
 import itertools
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +12,7 @@ class Limited:
     """A loader of the first batches of another one.
 
     Args:
-        train: training batches, fed again and again; None for all.
+        train: training batches, kept in memory and fed again and again; None for all.
         evaluation: batches of each evaluation; None for all.
     """
 
@@ -26,14 +27,12 @@ class Limited:
         if self._train is None:
             yield from self._loader.feeds(start_step, process)
             return
-        everything = self._loader.feeds(0, process)
-        first = list(itertools.islice(everything, self._train))
-        everything.close()
+        with contextlib.closing(self._loader.feeds(0, process)) as everything:
+            first = list(itertools.islice(everything, self._train))
         for step in itertools.count(start_step):
             yield first[step % self._train]
 
     def evaluation(self, split: str) -> Iterator[Batch]:
         """The first batches of the split."""
-        everything = self._loader.evaluation(split)
-        yield from itertools.islice(everything, self._evaluation)
-        everything.close()
+        with contextlib.closing(self._loader.evaluation(split)) as everything:
+            yield from itertools.islice(everything, self._evaluation)

@@ -62,7 +62,9 @@ class Pipeline:
 def compilation(trainer: Gradient, experiment: Experiment) -> tuple[Program, Any, Compilation]:
     """A compiled program, a fresh state, and the seconds that they took; JAX's cache must be on and empty."""
     seconds = []
+    program = state = None
     for _ in ("cold", "warm"):
+        program = state = None  # a device need not hold two of them
         jax.clear_caches()
         start = time.perf_counter()
         program = trainer.program(experiment, trainer.total_steps(experiment.loader))

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from spectrax.core import trees
-from spectrax.core.protocols import Batch, Callback, Loader
+from spectrax.core.errors import ConfigError
+from spectrax.core.protocols import Batch, Callback, Loader, Observed
 from spectrax.training import figures
 from spectrax.training.cadence import Cadence
 from spectrax.training.results import Results
@@ -27,6 +28,7 @@ class Moment:
     training: Mapping[str, float]
     selected_on: str | None
     best_step: int | None
+    improved_step: int | None
     _state: TrainState
     _graph: Any
     _loader: Loader
@@ -48,6 +50,22 @@ class Moment:
         return figures.probe(self._loader, self._split)
 
 
+def check(callbacks: Mapping[str, Callback], selected_on: str | None) -> None:
+    """What can be known of callbacks before a run begins.
+
+    Raises:
+        ConfigError: when one is named like a split, or needs a best step where nothing chooses one.
+    """
+    for name, callback in callbacks.items():
+        if name in ("train", "validation", "test"):
+            raise ConfigError(f"callback.{name} would write its metrics among those of a split. Give it another name.")
+        if getattr(callback, "needs_choice", False) and selected_on is None:
+            raise ConfigError(
+                f"callback.{name} needs a split that chooses the best step, and this dataset has no validation split. "
+                "Set trainer.select_on=test (the summary will say so), or leave it out."
+            )
+
+
 class Observers:
     """The callbacks of a run.
 
@@ -56,7 +74,7 @@ class Observers:
     """
 
     def __init__(self, callbacks: Mapping[str, Callback], graph: Any, loader: Loader, run_dir: Path, cadence: Cadence):
-        self._callbacks, self._graph, self._loader = callbacks, graph, loader
+        self._callbacks, self._graph, self._loader = dict(callbacks), graph, loader
         self._run_dir, self._cadence = run_dir, cadence
 
     def observe(
@@ -72,7 +90,7 @@ class Observers:
             others = [name for name in self._callbacks if name not in due]
             closing = self._moment(state, step, training, results, last=True)
             self._ask(others, closing, writers)
-            self._ask(due, closing, None)
+            self._ask([name for name in due if name in self._callbacks], closing, None)
         return stop
 
     def _is_due(self, name: str, step: int) -> bool:
@@ -81,17 +99,29 @@ class Observers:
     def _moment(self, state: TrainState, step: int, training: Any, results: Results, last: bool = False) -> Moment:
         split = results.monitored or "train"
         last = last or step == self._cadence.total
-        chosen = (results.selected_on, results.best_step)
+        chosen = (results.selected_on, results.best_step, results.improved_step)
         return Moment(step, last, training, *chosen, state, self._graph, self._loader, split)
 
     def _ask(self, names: list[str], moment: Moment, writers: Writers | None) -> str | None:
         """Save figures; write metrics too, unless they were written before; the first reason to stop."""
         stop = None
         for name in names:
-            said = self._callbacks[name].observe(moment)
+            said = self._said(name, moment)
             if said.metrics and writers is not None:
                 writers.write(moment.step, name, said.metrics)
-            for title, figure in said.figures.items():
-                figures.save_figure(figure, self._run_dir / "figures" / f"{name}_{title}.png")
             stop = stop or said.stop
         return stop
+
+    def _said(self, name: str, moment: Moment) -> Observed:
+        """What a callback says, its figures saved; one that fails is left out of the rest of the run, with a warning:
+        what looks at a run does not end it."""
+        try:
+            said = self._callbacks[name].observe(moment)
+        except Exception as error:
+            told = str(error).splitlines() or [type(error).__name__]
+            logger.warning("callback.%s failed and is left out from here on: %s", name, told[0])
+            del self._callbacks[name]
+            return Observed()
+        for title, figure in said.figures.items():
+            figures.save_figure(figure, self._run_dir / "figures" / f"{name}_{title}.png")
+        return said

@@ -31,6 +31,7 @@ class Results:
         self.monitored = next((name for name in ("validation", "test") if name in splits), None)
         self.selected_on = select_on or ("validation" if "validation" in splits else None)
         self.best_step: int | None = None
+        self.improved_step: int | None = None  # like the best step, but of equal scores the first
         self._has_test = "test" in splits
         self._select_by = select_by
         self._sign = 1.0 if larger_is_better else -1.0
@@ -52,7 +53,11 @@ class Results:
         self._final[split] = dict(metrics)
         self._evaluated_at[split] = step
         if split == self.selected_on:
-            if self.best_step is None or self.score(metrics) >= self.score(self._best[split]):
+            score = self.score(metrics)
+            before = None if self.best_step is None else self.score(self._best[split])
+            if before is None or score > before:
+                self.improved_step = step
+            if before is None or score >= before:
                 self.best_step, self._best = step, {split: dict(metrics)}
         elif self.best_step == step:
             self._best[split] = dict(metrics)
@@ -96,11 +101,12 @@ class Results:
             "final": self._final,
             "best": self._best,
             "best_step": self.best_step,
+            "improved_step": self.improved_step,
         }
 
     def restore(self, record: Mapping[str, Any], saved_steps: Container[int]) -> None:
         """Take over what `record` gave; of a best step whose checkpoint is gone, nothing is kept."""
         self._final, self._best = dict(record["final"]), dict(record["best"])
-        self.best_step = record["best_step"]
+        self.best_step, self.improved_step = record["best_step"], record.get("improved_step")
         if self.best_step not in saved_steps:
-            self.best_step, self._best = None, {}
+            self.best_step, self.improved_step, self._best = None, None, {}

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import optax
 
 from spectrax.core import randomness, trees
+from spectrax.core.errors import ConfigError
 from spectrax.core.protocols import Batch, Callback, Loader, Task, Update
 from spectrax.training import finite
 from spectrax.training.state import TrainState
@@ -46,7 +47,7 @@ def train_step(rule: StepRule, state: TrainState, batch: Batch) -> tuple[TrainSt
     update = Update(state.step, rule.schedule(state.step), state.parameters, gradients, changes, parameters)
     metrics = {
         **metrics,
-        **{name: value for callback in rule.callbacks for name, value in callback.measure(update).items()},
+        **_measured(rule, update, taken={"loss", *metrics}),
         **finite.first_bad_leaf(state.step, batch, state.parameters, metrics, gradients, parameters),
     }
     return (
@@ -60,6 +61,20 @@ def train_step(rule: StepRule, state: TrainState, batch: Batch) -> tuple[TrainSt
         ),
         metrics,
     )
+
+
+def _measured(rule: StepRule, update: Update, taken: set[str]) -> dict[str, jax.Array]:
+    """What the callbacks measure. Raises `ConfigError` for a name that is taken, or a value that is no scalar."""
+    measured: dict[str, jax.Array] = {}
+    for callback in rule.callbacks:
+        for name, value in callback.measure(update).items():
+            kind = type(callback).__name__
+            if name in taken or name in measured:
+                raise ConfigError(f"callback: {kind} measures {name!r}, which is the name of another metric.")
+            if jnp.shape(value) != ():
+                raise ConfigError(f"callback: {kind} measures {name!r} with shape {jnp.shape(value)}; give a scalar.")
+            measured[name] = jnp.asarray(value)
+    return measured
 
 
 def train_steps(

@@ -19,9 +19,11 @@ class Writers:
 
     def __init__(self, writers: Sequence[Writer]):
         self._writers = list(writers)
+        self._marks: dict[str, Any] = {}  # those of writers that are left out now stay, for when they come back
 
     def open(self, run_dir: Path, step: int, total_steps: int, marks: Mapping[str, Any]) -> None:
         """Open each at its own mark: a run may go on with other writers, and a new one begins where it is."""
+        self._marks = dict(marks)
         for writer in list(self._writers):
             with self._or_without(writer):
                 writer.open(run_dir, step, total_steps, marks.get(type(writer).__name__))
@@ -40,11 +42,10 @@ class Writers:
 
     def marks(self) -> dict[str, Any]:
         """The position of each, by the name of its class."""
-        marks = {}
         for writer in list(self._writers):
             with self._or_without(writer):
-                marks[type(writer).__name__] = writer.mark()
-        return marks
+                self._marks[type(writer).__name__] = writer.mark()
+        return dict(self._marks)
 
     def close(self) -> None:
         """Finish all."""

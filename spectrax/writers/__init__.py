@@ -1,1 +1,1 @@
-"""Where metrics go: CSV, TensorBoard, the console."""
+"""Where metrics go: CSV, JSON lines, TensorBoard, Weights & Biases, the console."""

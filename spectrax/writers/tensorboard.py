@@ -1,9 +1,11 @@
 """TensorBoard event files by tensorboardX (no TensorFlow)."""
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+_FLUSH_PERIOD = 10.0  # seconds between two looks that a reader can have
 _SUFFIX = ".spectrax"  # tells our files from others in the same directory
 
 
@@ -12,6 +14,7 @@ class TensorBoardWriter:
 
     def __init__(self) -> None:
         self._writer: Any = None
+        self._flushed = float("-inf")
 
     def open(self, run_dir: Path, step: int, total_steps: int, mark: Any) -> None:
         """A new event file; what earlier files hold after `step` is purged by TensorBoard on reading."""
@@ -21,7 +24,7 @@ class TensorBoardWriter:
             # A run killed before its first save left events of steps that are taken again; there is none to purge from.
             for stale in (run_dir / "tensorboard").glob(f"events.out.tfevents.*{_SUFFIX}"):
                 stale.unlink(missing_ok=True)
-        # Flushed by `mark` and `close` alone: an error in tensorboardX's own thread could not be caught.
+        # Flushed by us alone: an error in tensorboardX's own thread could not be caught.
         purge_step = step + 1 if step else None
         self._writer = SummaryWriter(
             str(run_dir / "tensorboard"), purge_step=purge_step, flush_secs=10**6, filename_suffix=_SUFFIX
@@ -36,6 +39,9 @@ class TensorBoardWriter:
         """Add one scalar per timing."""
         for name, value in timings.items():
             self._writer.add_scalar(f"timing/{name}", value, step)
+        if time.monotonic() - self._flushed > _FLUSH_PERIOD:
+            self._flushed = time.monotonic()
+            self._writer.flush()
 
     def mark(self) -> None:
         """Event files have no position to return to; everything is flushed."""

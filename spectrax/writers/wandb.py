@@ -1,18 +1,20 @@
 """Weights & Biases, with the extra `wandb`."""
 
 import importlib.util
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from spectrax.core.errors import ConfigError
+from spectrax.core.files import write_text
 
 
 class WandbWriter:
     """Scalars `<split>/<metric>` and `timing/<name>` over `step`, with the run's config.
 
-    A run that continues goes on under the same name. Steps taken again after a kill appear twice there: what was sent
-    cannot be taken back.
+    A run that continues goes on as the same one, whose identity is kept in the run directory. Steps taken again after a
+    kill appear twice there: what was sent cannot be taken back.
 
     Args:
         project: where the run appears.
@@ -37,14 +39,13 @@ class WandbWriter:
         import yaml
 
         config = run_dir / "config.yaml"
-        name = "-".join(run_dir.absolute().parts[-2:])
         self._run = wandb.init(
             project=self._project,
             entity=self._entity,
             mode=self._mode,
             dir=run_dir,
-            id=name,
-            name=name,
+            id=_identity(run_dir),
+            name="/".join(run_dir.absolute().parts[-2:]),
             resume="allow",
             config=yaml.safe_load(config.read_text()) if config.exists() else None,
             settings=wandb.Settings(silent=True, console="off"),
@@ -68,3 +69,11 @@ class WandbWriter:
         if self._run is not None:
             run, self._run = self._run, None
             run.finish()
+
+
+def _identity(run_dir: Path) -> str:
+    """The name under which W&B knows the run of this directory; made once."""
+    path = run_dir / ".wandb_id"
+    if not path.exists():
+        write_text(path, uuid.uuid4().hex[:16])
+    return path.read_text()

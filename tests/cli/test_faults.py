@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from command_line import SMALL, call, start, train
 
-STEPS = 60
+STEPS = 50
 RUN = [f"trainer.steps={STEPS}", "trainer.evaluate_every_steps=10", "trainer.log_every=5", "run_dir=run"]
-KILLS = int(os.environ.get("SPECTRAX_TEST_KILLS", "3"))
+KILLS = int(os.environ.get("SPECTRAX_TEST_KILLS", "2"))
 
 
 def state_of(run_dir, step=STEPS):
@@ -126,9 +126,10 @@ def test_with_workers_a_signal_to_all_of_them_is_survived(tmp_path, data_dir, nu
     while any(runs(pid) for pid in workers):
         assert time.monotonic() < deadline, "a worker outlived its run"
         time.sleep(0.1)
-    code, output = train(*grain, cwd=tmp_path, data_dir=data_dir)
-    assert code == 0 and "Continuing from step" in output, output
-    assert logged_step(tmp_path / "run") == STEPS
+    if number == signal.SIGKILL:  # after the other, a run continues as without workers
+        code, output = train(*grain, cwd=tmp_path, data_dir=data_dir)
+        assert code == 0 and "Continuing from step" in output, output
+        assert logged_step(tmp_path / "run") == STEPS
 
 
 def test_a_signal_while_compiling_exits_75_and_ends_a_sweep(tmp_path, data_dir):
@@ -231,12 +232,12 @@ sys.exit(train.main())
 @pytest.mark.parametrize("module", ["spectrax.train", "unforeseen"])
 def test_a_full_disk_is_a_sentence_and_earlier_checkpoints_stay(small_disk, tmp_path, data_dir, module):
     (tmp_path / "unforeseen.py").write_text(UNFORESEEN)
-    lengths = ["trainer.steps=200", "trainer.evaluate_every_steps=100"]
+    lengths = ["trainer.steps=120", "trainer.evaluate_every_steps=60"]
     where = [*lengths, f"run_dir={small_disk}/run"]
     checkpoints = small_disk / "run" / "checkpoints"
     process = start([module, *SMALL, *where], tmp_path, data_dir)
     try:
-        wait_for(lambda: (checkpoints / "step_100").exists(), process)
+        wait_for(lambda: (checkpoints / "step_60").exists(), process)
         fill(small_disk / "filler")
         output, _ = process.communicate(timeout=240)
     finally:
@@ -244,7 +245,7 @@ def test_a_full_disk_is_a_sentence_and_earlier_checkpoints_stay(small_disk, tmp_
     assert process.returncode == 1, output
     assert "intact" in output and "Traceback" not in output, output
     assert "the disk is full" in output or "No space left on device" in output
-    assert [path.name for path in checkpoints.glob("step_*[0-9]")] == ["step_100"]
+    assert [path.name for path in checkpoints.glob("step_*[0-9]")] == ["step_60"]
     (small_disk / "filler").unlink()
     code, output = train(*where, cwd=tmp_path, data_dir=data_dir)
     assert code == 0 and "Continuing from step" in output, output

@@ -28,7 +28,7 @@ def pets(tmp_path):
 
 
 def test_own_pictures_are_checked_and_drawn(pets, tmp_path, data_dir):
-    words = ["spectrax.prepare", "dataset=image_folder", f"dataset.root={pets}", *SIZE, "preview=4"]
+    words = ["spectrax.prepare", "dataset=image_folder", f"dataset.image_dir={pets}", *SIZE, "preview=4"]
     code, output = call(words, tmp_path, data_dir)
     assert code == 0, output
     assert "cat/3.png cannot be read" in output and "left out." in output and "Reading" in output
@@ -41,7 +41,7 @@ def test_own_pictures_are_checked_and_drawn(pets, tmp_path, data_dir):
 
 
 def test_too_many_corrupt_files_end_it(pets, tmp_path):
-    words = [f"dataset.root={pets}", *SIZE[:-1], f"data_dir={tmp_path}/data", "dataset.max_corrupt=0"]
+    words = [f"dataset.image_dir={pets}", *SIZE[:-1], f"data_dir={tmp_path}/data", "dataset.max_corrupt=0"]
     with pytest.raises(DataMissing, match=r"1 corrupt file in .*max_corrupt=0: cat/3\.png") as caught:
         prepare.run({"dataset": "image_folder"}, words)
     assert caught.value.exit_code == 3

@@ -1,6 +1,8 @@
 """What watches a run: right values, on its cadence, the same after a resume, and never a change."""
 
 import csv
+import functools
+import logging
 import os
 import signal
 
@@ -14,6 +16,7 @@ from spectrax.callbacks.monitors import GradientNorm, LearningRate, ModuleNorms
 from spectrax.callbacks.weight_spectra import WeightSpectra
 from spectrax.core.errors import ConfigError, Preempted
 from spectrax.core.protocols import Observed
+from spectrax.training.schedules import constant
 
 
 def rows(run_dir, split):
@@ -37,9 +40,54 @@ def watched(tmp_path_factory):
 
 
 def test_watching_changes_nothing(watched, tmp_path):
-    plain = trainer().run(experiment(tmp_path, callbacks={}))
-    assert plain.metrics == watched[1].metrics
-    assert {row["metric"] for row in rows(tmp_path, "train")} == {"loss", "accuracy"}
+    callbacks = {**watchers(), "spectra": WeightSpectra(["first/kernel"])}
+    trainer().run(experiment(tmp_path / "plain", callbacks={}))
+    trainer().run(experiment(tmp_path / "watched", callbacks=callbacks))
+    plain = (tmp_path / "plain" / "metrics.csv").read_text().splitlines()
+    assert {row["metric"] for row in rows(tmp_path / "plain", "train")} == {"loss", "accuracy"}
+    seen = (tmp_path / "watched" / "metrics.csv").read_text().splitlines()
+    assert [row for row in seen if row in set(plain)] == plain
+
+
+class Broken(SilentCallback):
+    """Fails when it looks."""
+
+    def observe(self, seen):
+        raise RuntimeError("no such layer")
+
+
+def test_a_callback_that_fails_is_left_out_with_one_warning(watched, tmp_path, caplog):
+    logging.getLogger("spectrax").propagate = True
+    with caplog.at_level(logging.WARNING, "spectrax"):
+        summary = trainer().run(experiment(tmp_path, callbacks={**watchers(), "broken": Broken()}))
+    assert summary.metrics == watched[1].metrics
+    warnings = [record.message for record in caplog.records if record.levelno == logging.WARNING]
+    assert warnings == ["callback.broken failed and is left out from here on: no such layer"]
+
+
+class Measuring(SilentCallback):
+    """Measures one thing under a name."""
+
+    def __init__(self, name, value):
+        super().__init__()
+        self.name, self.value = name, value
+
+    def measure(self, update):
+        return {self.name: self.value}
+
+
+@pytest.mark.parametrize(
+    "callbacks, said",
+    [
+        ({"a": Measuring("loss", 1.0)}, "'loss', which is the name of another metric"),
+        ({"a": Measuring("x", 1.0), "b": Measuring("x", 2.0)}, "'x', which is the name of another metric"),
+        ({"a": Measuring("x", np.ones(3))}, r"shape \(3,\); give a scalar"),
+        ({"test": LearningRate()}, r"callback\.test would write its metrics among those of a split"),
+    ],
+)
+def test_names_do_not_collide(callbacks, said, tmp_path):
+    with pytest.raises(ConfigError, match=said):
+        trainer().run(experiment(tmp_path, callbacks=callbacks))
 
 
 def test_monitors_measure_each_module(watched):
@@ -99,11 +147,6 @@ def test_a_continued_run_says_the_same_again(watched, tmp_path):
 
 
 def test_an_early_stop_evaluates_saves_and_is_final(tmp_path):
-    # Nothing is learnt, but of equal results the latest is the best: the loss must choose, and it rises.
-    import functools
-
-    from spectrax.training.schedules import constant
-
     options = {"steps": 200, "select_by": "loss", "select_mode": "min", "evaluate_every_steps": 5}
     stopping = trainer(**options, schedule=functools.partial(constant, peak=0.5))
     pieces = {"callbacks": {"stop": EarlyStop(patience=20), "spectra": WeightSpectra(["first/kernel"], every=200)}}
@@ -120,6 +163,13 @@ def test_an_early_stop_evaluates_saves_and_is_final(tmp_path):
     before = (tmp_path / "metrics.csv").read_bytes()
     assert stopping.run(experiment(tmp_path, **pieces)).metrics == summary.metrics
     assert (tmp_path / "metrics.csv").read_bytes() == before
+
+
+def test_equal_results_are_no_better(tmp_path):
+    """Without learning the accuracy stays what it is: the latest step is the best, but the first has improved."""
+    still = {"schedule": functools.partial(constant, peak=0.0), "steps": 100, "evaluate_every_steps": 10}
+    summary = trainer(**still).run(experiment(tmp_path, callbacks={"stop": EarlyStop(patience=30)}))
+    assert summary.step < 100 and summary.best_step == summary.step
 
 
 def test_an_early_stop_needs_something_that_chooses(tmp_path):

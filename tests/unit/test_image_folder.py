@@ -15,11 +15,13 @@ from PIL import Image
 
 import spectrax
 from spectrax.assembly import assemble
-from spectrax.core.errors import ConfigError, DataMissing
+from spectrax.core.errors import CheckpointError, ConfigError, DataMissing
 from spectrax.data import order, transforms
 from spectrax.data.folder_files import list_files
 from spectrax.data.image_folder import ImageFolder
 from spectrax.data.loader import GrainLoader
+from spectrax.data.splitting import stratified
+from spectrax.saved_config import agree_on_data, same_data
 
 SHARES = {"train": 0.5, "validation": 0.25, "test": 0.25}
 SEEN = (transforms.Resize(8), transforms.CentreCrop(8), transforms.ToFloat())
@@ -49,7 +51,7 @@ def classes(root, count=8):
 
 def folder(root, tmp_path, **changes):
     arguments = {
-        "root": str(root), "data_dir": str(tmp_path / "data"), "image_size": 8, "channels": 3, "num_classes": 2,
+        "image_dir": str(root), "data_dir": str(tmp_path / "data"), "image_size": 8, "channels": 3, "num_classes": 2,
         "train": SEEN, "evaluate": SEEN, "shares": SHARES,
     }  # fmt: skip
     return ImageFolder(**{**arguments, **changes})
@@ -92,7 +94,7 @@ def test_folders_of_splits_are_taken_as_they_are(tmp_path):
 @pytest.mark.parametrize(
     "spoil, said",
     [
-        (lambda root: root.rename(root.with_name("gone")), r"pets is not a directory.*dataset\.root=DIR"),
+        (lambda root: root.rename(root.with_name("gone")), r"pets is not a directory.*dataset\.image_dir=DIR"),
         (lambda root: (root / "train" / "emu").mkdir(), "emu holds no PNG or JPEG"),
         (lambda root: picture(root / "val" / "emu" / "a.png", 0), "val/emu has no counterpart"),
         (lambda root: picture(root / "validation" / "cat" / "a.png", 0), "both validation and val"),
@@ -262,7 +264,7 @@ def test_a_run_over_a_folder_with_a_corrupt_file(tmp_path, caplog):
 def test_predictions_name_the_folders(tmp_path):
     """The config need not know the classes' names; the task gets those found."""
     classes(tmp_path / "pets", 2)
-    words = ["dataset=image_folder", f"dataset.root={tmp_path}/pets", "dataset.num_classes=2", "loader=grain"]
+    words = ["dataset=image_folder", f"dataset.image_dir={tmp_path}/pets", "dataset.num_classes=2", "loader=grain"]
     experiment = assemble(spectrax.compose("svt_digits", words))
     rows = experiment.task.rows({"probabilities": np.array([[0.1, 0.9], [0.8, 0.2]])})
     assert [row["label"] for row in rows] == ["dog", "cat"]
@@ -280,3 +282,25 @@ def test_a_preview_shows_what_the_loader_feeds(tmp_path):
         low, high = image.min(), image.max()
         np.testing.assert_allclose(axes.images[0].get_array(), (image - low) / (high - low), atol=1e-6)
     assert figure.axes[0].texts[0].get_text() == f"example {order.example_at(5, 8, 0)[1]}"
+
+
+def test_a_picture_more_moves_few_others():
+    names = [f"cat/{index:03}.png" for index in range(200)]
+    before = stratified(np.zeros(200, np.int32), SHARES, 0, names)
+    after = stratified(np.zeros(201, np.int32), SHARES, 0, ["cat/0000.png", *names])
+    for split in before:
+        kept = {names[row] for row in before[split]} & {names[row - 1] for row in after[split] if row}
+        assert len(kept) >= len(before[split]) - 2
+
+
+def test_changed_data_are_noticed(tmp_path):
+    root, run_dir = classes(tmp_path / "pets"), tmp_path / "run"
+    run_dir.mkdir()
+    agree_on_data(run_dir, folder(root, tmp_path))
+    (run_dir / "checkpoints" / "step_1").mkdir(parents=True)
+    agree_on_data(run_dir, folder(root, tmp_path))
+    assert same_data(run_dir, folder(root, tmp_path))
+    picture(root / "cat" / "another.png", 7)
+    assert not same_data(run_dir, folder(root, tmp_path))
+    with pytest.raises(CheckpointError, match="data changed since the run"):
+        agree_on_data(run_dir, folder(root, tmp_path))
