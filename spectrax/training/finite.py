@@ -40,8 +40,8 @@ def leaf_names(batch: Any, parameters: Any) -> list[str]:
 
 def zeros(metrics: Mapping[str, Any]) -> dict[str, jax.Array]:
     """The running means of a call before its first step."""
-    running = {name: jnp.zeros(value.shape, value.dtype) for name, value in metrics.items()}
-    return {**running, BAD_LEAF: jnp.full((), -1, jnp.int32), BAD_STEP: jnp.full((), -1, jnp.int32)}
+    start = {BAD_LEAF: -1, BAD_STEP: -1}
+    return {name: jnp.full(value.shape, start.get(name, 0), value.dtype) for name, value in metrics.items()}
 
 
 def accumulate(running: Mapping[str, Any], metrics: Mapping[str, Any], count: jax.Array) -> dict[str, jax.Array]:

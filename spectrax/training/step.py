@@ -26,6 +26,7 @@ class StepRule:
         average_decay: decay of the exponential moving average of the parameters per step; None for no average.
         callbacks: what measures each step.
         watching: a context manager for the model while it is called, see `module_calls`.
+        checked: whether a step looks for values that are not finite, see `finite`.
     """
 
     graph: Any
@@ -37,6 +38,7 @@ class StepRule:
     average_decay: float | None = None
     callbacks: Sequence[Callback] = ()
     watching: Callable[[Any], contextlib.AbstractContextManager[Any]] = contextlib.nullcontext
+    checked: bool = True
 
 
 def train_step(rule: StepRule, state: TrainState, batch: Batch) -> tuple[TrainState, dict[str, jax.Array]]:
@@ -45,11 +47,9 @@ def train_step(rule: StepRule, state: TrainState, batch: Batch) -> tuple[TrainSt
     changes, optimizer_state = rule.optimizer.update(gradients, state.optimizer, state.parameters)
     parameters = optax.apply_updates(state.parameters, changes)
     update = Update(state.step, rule.schedule(state.step), state.parameters, gradients, changes, parameters)
-    metrics = {
-        **metrics,
-        **_measured(rule, update, taken={"loss", *metrics}),
-        **finite.first_bad_leaf(state.step, batch, state.parameters, metrics, gradients, parameters),
-    }
+    measured = {**metrics, **_measured(rule, update, taken={"loss", *metrics})}
+    if rule.checked:
+        measured |= finite.first_bad_leaf(state.step, batch, state.parameters, metrics, gradients, parameters)
     return (
         TrainState(
             step=state.step + 1,
@@ -59,7 +59,7 @@ def train_step(rule: StepRule, state: TrainState, batch: Batch) -> tuple[TrainSt
             average=_averaged(rule, state, parameters),
             extra=extra,
         ),
-        metrics,
+        measured,
     )
 
 
