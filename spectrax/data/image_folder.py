@@ -7,9 +7,7 @@ import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from spectrax.core.errors import ConfigError, DataMissing
 from spectrax.core.files import write_json
@@ -25,16 +23,13 @@ from spectrax.data.seen_images import SeenImages
 from spectrax.data.split_sizes import SPLITS, UnknownSizes
 from spectrax.data.transforms import Transform
 
-if TYPE_CHECKING:
-    from spectrax.plots.classification import Figure
-
 logger = logging.getLogger("spectrax")
 
 _SHOWN = 50  # corrupt files named on the screen; all are in the index
 _NAMED = 20  # classes named in a sentence
 
 
-class ImageFolder:
+class ImageFolder(SeenImages):
     """The pictures of a directory, see `folder_files`; nothing is copied.
 
     Names are listed when they are first needed; `verify` reads every file and keeps what it finds in an index, and as
@@ -80,7 +75,7 @@ class ImageFolder:
         self.root = Path(image_dir).expanduser().absolute()
         key = hashlib.sha256(os.fsencode(self.root.resolve())).hexdigest()[:10]
         self.directory = Path(data_dir).expanduser() / "image_folder" / key
-        self._seen = SeenImages(
+        super().__init__(
             image_size=image_size,
             channels=channels,
             num_classes=num_classes,
@@ -108,7 +103,7 @@ class ImageFolder:
             names = listing.class_names
         except DataMissing as error:
             splits, names = self._split_sizes or UnknownSizes(error), ()
-        return DatasetSpec(self._seen.fields, splits, tuple(self._class_names or names))
+        return DatasetSpec(self.fields, splits, tuple(self._class_names or names))
 
     def card(self) -> DataCard:
         """The data card, with the content hash of the last check if it still holds."""
@@ -178,21 +173,9 @@ class ImageFolder:
         split = self.split(name)
         return (split[index] for index in range(len(split)))
 
-    def transform(self, split: str, example: Mapping[str, Any], rng: np.random.Generator | None) -> dict[str, Any]:
-        """A stored example as the model sees it."""
-        return self._seen.transform(split, example, rng)
-
-    def is_random(self, split: str) -> bool:
-        """Whether the transforms of the split draw random numbers."""
-        return self._seen.is_random(split)
-
     def read(self, path: Path) -> dict[str, Any]:
         """A person's own picture as a stored example. Raises `UnreadableFile`."""
         return {"image": read_picture(path, self._channels), "label": 0}
-
-    def preview(self, examples: Sequence[Mapping[str, Any]], names: Sequence[str]) -> "Figure":
-        """Examples as the model sees them, each with its class above and its name below."""
-        return self._seen.sheet(examples, self.spec.class_names, names)
 
     def _listed(self) -> Listing:
         """The pictures that may be used."""

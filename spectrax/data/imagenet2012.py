@@ -1,10 +1,8 @@
 """ImageNet-1K (ILSVRC 2012), read from a prepared TFDS directory."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from spectrax.core.errors import ConfigError, DataMissing
 from spectrax.core.protocols import DataCard, DatasetSpec
@@ -14,11 +12,8 @@ from spectrax.data.seen_images import SeenImages
 from spectrax.data.tfds_directory import newest_version
 from spectrax.data.transforms import Transform
 
-if TYPE_CHECKING:
-    from spectrax.plots.classification import Figure
 
-
-class Imagenet2012:
+class Imagenet2012(SeenImages):
     """1,281,167 training and 50,000 validation photographs in 1,000 classes.
 
     Examples have "image" float32 (image_size, image_size, 3) and "label" int32 ().
@@ -47,7 +42,7 @@ class Imagenet2012:
         if (channels, num_classes) != (3, 1000):
             raise ConfigError("dataset.channels and dataset.num_classes of imagenet2012 are 3 and 1000.")
         self._root = Path(data_dir).expanduser() / "imagenet2012"
-        self._seen = SeenImages(
+        super().__init__(
             image_size=image_size,
             channels=channels,
             num_classes=num_classes,
@@ -56,7 +51,7 @@ class Imagenet2012:
             class_order="in the order of synset names",
         )
         sizes = {"train": 1_281_167, "validation": 50_000}
-        self.spec = DatasetSpec(self._seen.fields, sizes, tuple(class_names or ()))
+        self.spec = DatasetSpec(self.fields, sizes, tuple(class_names or ()))
 
     def prepare(self, progress: bool = True) -> Path:
         """The prepared directory. Raises `DataMissing` when it is not there: downloading it needs an account."""
@@ -72,10 +67,6 @@ class Imagenet2012:
     def split(self, name: str) -> StoredSplit:
         """Random access to stored examples by TFDS."""
         return StoredSplit(self.prepare(), name)
-
-    def transform(self, split: str, example: Mapping[str, Any], rng: np.random.Generator | None) -> dict[str, Any]:
-        """A stored example as the model sees it."""
-        return self._seen.transform(split, example, rng)
 
     def card(self) -> DataCard:
         """The data card; of so many files no content hash is taken."""
@@ -95,11 +86,3 @@ class Imagenet2012:
     def read(self, path: Path) -> dict[str, Any]:
         """A person's own picture as a stored example. Raises `UnreadableFile`."""
         return {"image": read_picture(path, 3), "label": 0}
-
-    def is_random(self, split: str) -> bool:
-        """Whether the transforms of the split draw random numbers."""
-        return self._seen.is_random(split)
-
-    def preview(self, examples: Sequence[Mapping[str, Any]], names: Sequence[str]) -> "Figure":
-        """Examples as the model sees them, each with its class above and its name below."""
-        return self._seen.sheet(examples, self.spec.class_names, names)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -13,9 +13,6 @@ from spectrax.data.picture_files import read_picture, stored_like
 from spectrax.data.progress import counting
 from spectrax.data.seen_images import SeenImages
 from spectrax.data.transforms import Transform
-
-if TYPE_CHECKING:
-    from spectrax.plots.classification import Figure
 
 
 class ImageSource(Protocol):
@@ -41,7 +38,7 @@ class ImageSource(Protocol):
         """The data card."""
 
 
-class Images:
+class Images(SeenImages):
     """A dataset of images and integer labels that fits in memory while it is prepared.
 
     Examples have "image" float32 (image_size, image_size, channels) and "label" int32 ().
@@ -74,10 +71,10 @@ class Images:
     ):
         self.source = source
         self.directory = Path(data_dir).expanduser() / source.name / source.version
-        self._seen = SeenImages(
+        super().__init__(
             image_size=image_size, channels=channels, num_classes=num_classes, train=train, evaluate=evaluate
         )
-        self.spec = DatasetSpec(self._seen.fields, dict(source.splits), tuple(class_names or ()))
+        self.spec = DatasetSpec(self.fields, dict(source.splits), tuple(class_names or ()))
 
     def card(self) -> DataCard:
         """The data card, with the content hash of what is prepared."""
@@ -100,18 +97,6 @@ class Images:
     def split(self, name: str) -> prepared.StoredSplit:
         """Random access to stored examples, "image" uint8 and "label", by TFDS."""
         return prepared.StoredSplit(self._prepared() / "tfds", name)
-
-    def transform(self, split: str, example: Mapping[str, Any], rng: np.random.Generator | None) -> dict[str, Any]:
-        """A stored example as the model sees it."""
-        return self._seen.transform(split, example, rng)
-
-    def is_random(self, split: str) -> bool:
-        """Whether the transforms of the split draw random numbers."""
-        return self._seen.is_random(split)
-
-    def preview(self, examples: Sequence[Mapping[str, Any]], names: Sequence[str]) -> "Figure":
-        """Examples as the model sees them, each with its class above and its name below."""
-        return self._seen.sheet(examples, self.spec.class_names, names)
 
     def stored(self, name: str) -> Iterator[dict[str, Any]]:
         """All stored examples of a split in order, read without TFDS."""

@@ -1,4 +1,4 @@
-"""Stored images as a model sees them: the transforms of each split, sizes checked, and a sheet to look at."""
+"""What datasets of images have in common: the transforms of each split, sizes checked, and a sheet to look at."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spectrax.core.errors import ConfigError
-from spectrax.core.protocols import FieldSpec
+from spectrax.core.protocols import DatasetSpec, FieldSpec
 from spectrax.data.transforms import Transform, apply
 
 if TYPE_CHECKING:
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 
 class SeenImages:
-    """Examples "image" float32 (image_size, image_size, channels) and "label" int32 () of stored images and labels.
+    """Base of datasets whose stored examples are an "image" and a "label": as a model sees them, "image" float32
+    (image_size, image_size, channels) and "label" int32 (). What is stored, and `spec`, are the datasets' own.
 
     Args:
         image_size: side of the square images that the transforms end with.
@@ -27,6 +28,8 @@ class SeenImages:
     Raises:
         ConfigError: when an evaluation transform is random.
     """
+
+    spec: DatasetSpec
 
     def __init__(
         self,
@@ -60,16 +63,12 @@ class SeenImages:
         """Whether the transforms of the split draw random numbers."""
         return any(transform.random for transform in self._transforms[split])
 
-    def sheet(
-        self, examples: Sequence[Mapping[str, Any]], class_names: Sequence[str], names: Sequence[str]
-    ) -> "Figure":
-        """A Matplotlib figure of seen examples, each with its class above and its name below.
-
-        Args:
-            class_names: () for numbers.
-        """
+    def preview(self, examples: Sequence[Mapping[str, Any]], names: Sequence[str]) -> "Figure":
+        """Examples as the model sees them, each with its class (its number where it has no name) above and its name
+        below."""
         from spectrax.plots import classification as plots
 
+        class_names = self.spec.class_names
         labels = [int(example["label"]) for example in examples]
         captions = [class_names[label] if class_names else str(label) for label in labels]
         return plots.sheet(np.stack([example["image"] for example in examples]), captions, names)

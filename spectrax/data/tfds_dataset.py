@@ -3,9 +3,7 @@
 import functools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from spectrax.core.errors import ConfigError, DataMissing
 from spectrax.core.protocols import DataCard, DatasetSpec
@@ -16,11 +14,8 @@ from spectrax.data.split_sizes import SPLITS, UnknownSizes
 from spectrax.data.tfds_directory import newest_version
 from spectrax.data.transforms import Transform
 
-if TYPE_CHECKING:
-    from spectrax.plots.classification import Figure
 
-
-class Tfds:
+class Tfds(SeenImages):
     """A data set that TFDS prepared in array_record format; nothing is downloaded here.
 
     Examples have "image" float32 (image_size, image_size, channels) and "label" int32 ().
@@ -71,7 +66,7 @@ class Tfds:
         self._fields = {"image": image_key, "label": label_key}
         self._split_sizes, self._class_names = split_sizes, class_names
         self._channels, self._num_classes = channels, num_classes
-        self._seen = SeenImages(
+        super().__init__(
             image_size=image_size, channels=channels, num_classes=num_classes, train=train, evaluate=evaluate
         )
 
@@ -88,7 +83,7 @@ class Tfds:
             names = self._info.features[self._fields["label"]].names or ()
         except DataMissing as error:
             splits, names = self._split_sizes or UnknownSizes(error), ()
-        return DatasetSpec(self._seen.fields, splits, tuple(self._class_names or names))
+        return DatasetSpec(self.fields, splits, tuple(self._class_names or names))
 
     def card(self) -> DataCard:
         """The data card, as far as TFDS knows; no content hash is taken."""
@@ -129,21 +124,9 @@ class Tfds:
         split = self.split(name)
         return (split[index] for index in range(len(split)))
 
-    def transform(self, split: str, example: Mapping[str, Any], rng: np.random.Generator | None) -> dict[str, Any]:
-        """A stored example as the model sees it."""
-        return self._seen.transform(split, example, rng)
-
-    def is_random(self, split: str) -> bool:
-        """Whether the transforms of the split draw random numbers."""
-        return self._seen.is_random(split)
-
     def read(self, path: Path) -> dict[str, Any]:
         """A person's own picture as a stored example. Raises `UnreadableFile`."""
         return {"image": read_picture(path, self._channels), "label": 0}
-
-    def preview(self, examples: Sequence[Mapping[str, Any]], names: Sequence[str]) -> "Figure":
-        """Examples as the model sees them, each with its class above and its name below."""
-        return self._seen.sheet(examples, self.spec.class_names, names)
 
     @functools.cached_property
     def _info(self) -> Any:
