@@ -42,7 +42,7 @@ _COMPARED = {
 def run(keys: "Mapping[str, str]", overrides: list[str]) -> int:
     """Measure, print, write, compare."""
     from spectrax.config.compose import compose_command
-    from spectrax.core.files import write_json
+    from spectrax.core.files import told_if_unwritable, write_json
 
     seconds, only = _seconds(keys.get("seconds", "10")), keys.get("only")
     if only not in (None, "loader"):
@@ -58,7 +58,8 @@ def run(keys: "Mapping[str, str]", overrides: list[str]) -> int:
     _print(found)
     default = Path("runs") / "benchmarks" / f"{config.experiment}_{time.strftime('%Y-%m-%d_%H-%M-%S')}.json"
     output = Path(keys.get("output") or default)
-    write_json(output, {**found, "overrides": overrides})
+    with told_if_unwritable(output):
+        write_json(output, {**found, "overrides": overrides})
     print(f"Written: {output}")
     if old is not None:
         _print_comparison(old, found)

@@ -29,7 +29,7 @@ def run(keys: "Mapping[str, str]", overrides: list[str]) -> int:
     from spectrax.assembly import assemble
     from spectrax.config.build import build
     from spectrax.config.compose import compose_command
-    from spectrax.core.files import write_json
+    from spectrax.core.files import told_if_unwritable, write_json
     from spectrax.parallel import devices, startup
     from spectrax.saved_config import reopen
 
@@ -56,7 +56,8 @@ def run(keys: "Mapping[str, str]", overrides: list[str]) -> int:
     }
     _print(config, found)
     if "output" in keys:
-        write_json(keys["output"], found)
+        with told_if_unwritable(keys["output"]):
+            write_json(keys["output"], found)
         print(f"Written: {keys['output']}")
     return 0
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spectrax.config.shell import plain_command
-from spectrax.core.errors import CheckpointError, ConfigError, RunDirectoryError
+from spectrax.core.errors import CheckpointError, ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -130,7 +130,7 @@ def _step_number(checkpoints: "Checkpoints", path: Path, wanted: int | str) -> i
 
 def run(keys: "Mapping[str, str]", overrides: list[str]) -> int:
     """Evaluate a run's checkpoint, print its metrics and write them as JSON."""
-    from spectrax.core.files import write_json
+    from spectrax.core.files import told_if_unwritable, write_json
     from spectrax.parallel import startup
     from spectrax.saved_config import same_data
     from spectrax.training import run_directory
@@ -151,11 +151,9 @@ def run(keys: "Mapping[str, str]", overrides: list[str]) -> int:
     default = Path(keys["checkpoint"]) / f"evaluation_{split}_{loaded.step}.json"
     output = Path(keys.get("output") or default)
     _print(record)
-    try:
+    # The run may lie where only reading is allowed: the metrics are above all the same.
+    with told_if_unwritable(output):
         write_json(output, {**record, "overrides": overrides})
-    except OSError as error:
-        # The run may lie where only reading is allowed: the metrics are above all the same.
-        raise RunDirectoryError(f"{output} cannot be written ({error.strerror}). Give output=FILE.") from error
     print(f"Written: {output}")
     return 0
 

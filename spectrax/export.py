@@ -195,16 +195,14 @@ def _inputs(loaded: "LoadedRun", make: "Callable[[FieldSpec], Any]") -> Any:
 
 def _write(output: Path, artefact: bytes, record: "Mapping[str, Any]", example: str) -> tuple[Path, Path]:
     """Write all three files, the description last, since it vouches for the artefact; returns the other two."""
-    from spectrax.core.files import atomic_write, write_json, write_text
+    from spectrax.core.files import atomic_write, told_if_unwritable, write_json, write_text
 
     description, program = (output.with_name(output.name + ending) for ending in (".json", ".example.py"))
-    try:
+    with told_if_unwritable(output):
         with atomic_write(output) as file:
             file.write(artefact)
         write_text(program, example)
         write_json(description, record)
-    except OSError as error:
-        raise RunDirectoryError(f"{output} cannot be written ({error.strerror}). Give another output=FILE.") from error
     return description, program
 
 

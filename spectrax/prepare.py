@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spectrax.config.shell import plain_command
-from spectrax.core.errors import ConfigError, RunDirectoryError
+from spectrax.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,13 +72,10 @@ def _previewed(keys: "Mapping[str, str]", dataset: Any) -> int:
 
 
 def _save(figure: Any, output: Path) -> None:
-    from spectrax.core.files import atomic_write
+    from spectrax.core.files import atomic_write, told_if_unwritable
 
-    try:
-        with atomic_write(output) as file:
-            figure.savefig(file, format="png", dpi=120)
-    except OSError as error:
-        raise RunDirectoryError(f"{output} cannot be written ({error.strerror}). Give output=FILE.") from error
+    with told_if_unwritable(output), atomic_write(output) as file:
+        figure.savefig(file, format="png", dpi=120)
 
 
 main = plain_command(run, __doc__, _KEYS, required=["dataset"])

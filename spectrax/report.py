@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spectrax.config.shell import plain_command
-from spectrax.core.errors import ConfigError, DataMissing, RunDirectoryError, UnreadableFile
+from spectrax.core.errors import ConfigError, DataMissing, UnreadableFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,13 +81,11 @@ def _title(source: str) -> str:
 
 
 def _write(output: Path, texts: "Mapping[str, str]") -> None:
-    from spectrax.core.files import write_text
+    from spectrax.core.files import told_if_unwritable, write_text
 
-    try:
+    with told_if_unwritable(output, "DIR"):
         for name, text in texts.items():
             write_text(output / name, text)
-    except OSError as error:
-        raise RunDirectoryError(f"{output} cannot be written ({error.strerror}). Give another output=DIR.") from error
 
 
 def _print(comparison: "Comparison") -> None:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from spectrax.core.errors import RunDirectoryError
+
 
 @contextlib.contextmanager
 def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
@@ -40,6 +42,21 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
     """Write `value` to `path` as indented JSON, atomically."""
     write_text(path, json.dumps(value, indent=2, sort_keys=False) + "\n")
+
+
+@contextlib.contextmanager
+def told_if_unwritable(output: str | os.PathLike[str], kind: str = "FILE") -> Iterator[None]:
+    """What a user names for a command's result, and cannot be written inside, is a `RunDirectoryError`.
+
+    Args:
+        kind: what `output=` takes, FILE or DIR.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise RunDirectoryError(
+            f"{os.fspath(output)} cannot be written ({error.strerror}). Give another output={kind}."
+        ) from error
 
 
 def rename_whole(source: Path, target: Path) -> None:

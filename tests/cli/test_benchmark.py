@@ -37,6 +37,8 @@ def test_the_loader_alone_and_a_comparison(measured, tmp_path, data_dir):
     assert code == 0, output
     written = list((tmp_path / "runs" / "benchmarks").glob("svt_digits_*.json"))
     alone = json.loads(written[0].read_text())
+    code, refused = call([*words, "output=/dev/null/x.json"], tmp_path, data_dir)
+    assert code == 1 and "Give another output=FILE" in refused and "Traceback" not in refused
     assert alone["loader_per_worker"] == alone["loader_examples_per_second"] and "step_seconds" not in alone
     # Indices are far faster than pictures.
     row = next(line for line in output.splitlines() if "loader_examples_per_second" in line)

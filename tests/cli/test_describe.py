@@ -36,6 +36,7 @@ def test_mistakes_are_sentences(tmp_path, data_dir):
         (["depth=deep"], 2, "depth=deep"),
         (["checkpoint=nowhere"], 5, "nowhere is not a run directory"),
         (["model.depth=3"], 2, "model.depths"),
+        ([*SMALL, "depth=1", "output=/dev/null/x.json"], 1, "Give another output=FILE"),
     ]:
         found, output = call(["spectrax.describe", *words], tmp_path, data_dir)
         assert found == code and said in output and "Traceback" not in output, output
