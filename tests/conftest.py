@@ -7,9 +7,32 @@ os.environ["JAX_PLATFORMS"] = os.environ.get("SPECTRAX_TEST_PLATFORM", "cpu")
 # same arithmetic. The commands that tests start compile as users' do, see `cli/command_line.py`.
 if os.environ["JAX_PLATFORMS"] == "cpu":
     os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+import logging
 import sys
 from pathlib import Path
+
+import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parent / "parity"))
 sys.path.insert(0, str(Path(__file__).parent / "cli"))
+
+
+class _Warnings(logging.Handler):
+    """Keeps the texts of what it is handed."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.texts = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(record.getMessage())
+
+
+@pytest.fixture
+def warned():
+    """The warnings of Spectrax during a test, as texts: whether its log propagates depends on the tests before."""
+    handler = _Warnings()
+    logging.getLogger("spectrax").addHandler(handler)
+    yield handler.texts
+    logging.getLogger("spectrax").removeHandler(handler)

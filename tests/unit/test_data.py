@@ -99,9 +99,7 @@ def test_random_transforms_differ_between_epochs_and_not_between_reruns(data_dir
 def test_processes_take_slices_of_the_global_batch(dataset):
     whole = first(grain(dataset).feeds(2), 3)
     parts = [first(grain(dataset).feeds(2, process=(index, 2)), 3) for index in range(2)]
-    joined = [
-        {name: np.concatenate([a[name], b[name]]) for name in a} for a, b in zip(parts[0], parts[1], strict=True)
-    ]
+    joined = [{name: np.concatenate([a[name], b[name]]) for name in a} for a, b in zip(parts[0], parts[1], strict=True)]
     assert_same(joined, whole)
     with pytest.raises(ConfigError, match=r"trainer\.batch_size=50 does not divide over 3"):
         next(grain(dataset).feeds(0, process=(0, 3)))
@@ -325,9 +323,7 @@ def test_transforms_give_the_sizes_they_say():
 def test_a_whole_window_is_a_resize():
     image = picture(30, 30)
     crop = transforms.RandomResizedCrop(16, scale=(1, 1), ratio=(1, 1), methods=("bicubic",))
-    np.testing.assert_array_equal(
-        crop(image, np.random.default_rng(0)), transforms.resize(image, (16, 16), "bicubic")
-    )
+    np.testing.assert_array_equal(crop(image, np.random.default_rng(0)), transforms.resize(image, (16, 16), "bicubic"))
 
 
 def test_flip_and_values():

@@ -64,9 +64,7 @@ def test_level_one_of_inverse_is_linear_in_missing_bands():
     np.testing.assert_allclose(
         inverse_dual_tree_2d(low, [None, bands[1]]), inverse_dual_tree_2d(low, [zero[0], bands[1]]), atol=1e-6
     )
-    np.testing.assert_allclose(
-        inverse_dual_tree_2d(None, bands), inverse_dual_tree_2d(low * 0, bands), atol=1e-6
-    )
+    np.testing.assert_allclose(inverse_dual_tree_2d(None, bands), inverse_dual_tree_2d(low * 0, bands), atol=1e-6)
 
 
 def test_nearly_invariant_to_shifts():

@@ -1,7 +1,6 @@
 """Where rows go: each form, cut back on a resume, and what happens when one fails."""
 
 import json
-import logging
 import math
 
 import pytest
@@ -29,14 +28,11 @@ class Failing(JsonLinesWriter):
 
 
 @pytest.mark.parametrize("method", ["open", "write", "mark", "close"])
-def test_a_writer_that_fails_is_left_out_with_one_warning(method, tmp_path, caplog):
+def test_a_writer_that_fails_is_left_out_with_one_warning(method, tmp_path, warned):
     failing = Failing(method)
-    with caplog.at_level(logging.WARNING, "spectrax"):
-        logging.getLogger("spectrax").propagate = True
-        summary = trainer(steps=10).run(experiment(tmp_path, writers=[CsvWriter(), failing]))
+    summary = trainer(steps=10).run(experiment(tmp_path, writers=[CsvWriter(), failing]))
     assert summary.step == 10 and failing.calls == (2 if method == "close" else 1)
-    warnings = [record.message for record in caplog.records if record.levelno == logging.WARNING]
-    assert warnings == ["Failing failed and is left out from here on: the service is down"]
+    assert warned == ["Failing failed and is left out from here on: the service is down"]
 
 
 def test_an_essential_writer_ends_the_run(tmp_path):
