@@ -1,6 +1,8 @@
 """From a checked config to the object graph that a trainer runs."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig
 
@@ -8,8 +10,11 @@ from spectrax.config.build import build, partial
 from spectrax.core.protocols import Experiment
 
 
-def assemble(config: DictConfig) -> Experiment:
+def assemble(config: DictConfig, devices: Sequence[Any] | None = None) -> Experiment:
     """Build all nodes, and of the model its constructor; nothing is read or allocated.
+
+    Args:
+        devices: to lay the experiment out over, instead of those of this run.
 
     Raises:
         ConfigError: when a constructor refuses its arguments.
@@ -25,8 +30,7 @@ def assemble(config: DictConfig) -> Experiment:
         dataset=dataset,
         loader=build(config.loader, dataset=dataset),
         task=task,
-        mesh=build(config.mesh),
+        layout=build(config.mesh, **({} if devices is None else {"devices": devices})),
         writers=[build(node) for node in config.writer.values() if node is not None],
         callbacks={name: build(node) for name, node in (config.get("callback") or {}).items() if node is not None},
     )
-

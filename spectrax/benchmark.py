@@ -106,7 +106,7 @@ def _measure_training(trainer: Any, experiment: Any, precision: str, seconds: fl
     from spectrax.parallel import devices
     from spectrax.training import measuring
 
-    with jax.set_mesh(experiment.mesh):
+    with jax.set_mesh(experiment.layout.mesh):
         program, state, compilation = measuring.compilation(trainer, experiment)
         state, step = measuring.steps(program, state, experiment, trainer.steps_per_call, seconds)
         size, forward = measuring.forward(program, state, experiment, seconds)

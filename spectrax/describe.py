@@ -71,7 +71,7 @@ def costs(experiment: "Experiment", depth: int) -> list[Any]:
     fields = experiment.dataset.spec.fields
     example = {name: jax.ShapeDtypeStruct((1, *field.shape), field.dtype) for name, field in fields.items()}
     inputs = experiment.task.inputs(example)
-    with jax.set_mesh(experiment.mesh):
+    with jax.set_mesh(experiment.layout.mesh):
         return module_costs(experiment.make_model, lambda model, x: model(x, train=False, key=None), inputs, depth)
 
 

@@ -90,17 +90,16 @@ def _open(path: Path, config: "DictConfig", step: int | str) -> LoadedRun:
 
     from spectrax.assembly import assemble
     from spectrax.core import trees
-    from spectrax.parallel.mesh import replicated
     from spectrax.training.checkpoints import Checkpoints
     from spectrax.training.program import Inference
     from spectrax.training.state import abstract_weights
 
     experiment = assemble(config)
-    graph, weights = abstract_weights(experiment.make_model, replicated(experiment.mesh))
+    graph, weights = abstract_weights(experiment.make_model, experiment.layout)
     checkpoints = Checkpoints(path / "checkpoints", read_only=True)
     try:
         number = _step_number(checkpoints, path, step)
-        with jax.set_mesh(experiment.mesh):
+        with jax.set_mesh(experiment.layout.mesh):
             weights, _ = checkpoints.restore_weights(number, weights)
     finally:
         checkpoints.close()
@@ -109,7 +108,7 @@ def _open(path: Path, config: "DictConfig", step: int | str) -> LoadedRun:
         experiment=experiment,
         model=trees.merge_module(graph, **weights),
         step=number,
-        _inference=Inference(graph, experiment.task, experiment.mesh),
+        _inference=Inference(graph, experiment.task, experiment.layout),
         _weights=weights,
     )
 

@@ -1,7 +1,8 @@
 """`python -m spectrax.train [+experiment=NAME] [key=value ...]`: train, or continue, or find everything done."""
 
+import contextlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from spectrax.config.shell import command
 
@@ -22,25 +23,48 @@ def run(config: "DictConfig", overrides: list[str]) -> int:
 def _train(config: "DictConfig", overrides: list[str]) -> int:
     from spectrax.assembly import assemble
     from spectrax.config.build import build
-    from spectrax.parallel import devices, startup
+    from spectrax.parallel import devices, processes, startup
     from spectrax.saved_config import agree, agree_on_data
     from spectrax.training import run_directory
 
-    run_directory.log_to_console()
+    build(config.processes).join()
+    if processes.is_writer():
+        run_directory.log_to_console()
+    startup.start(Path(config.data_dir) / "compiled")
+    processes.agree_on(_facts(config))
     trainer = build(config.trainer)
-    with run_directory.claim(Path(config.run_dir)) as run_dir:
-        agree(run_dir, config, overrides)
-        startup.start(Path(config.data_dir) / "compiled")
+    run_dir = Path(config.run_dir)
+    with contextlib.ExitStack() as held:
+        processes.on_first(lambda: held.enter_context(run_directory.claim(run_dir)))
+        processes.on_first(lambda: agree(run_dir, config, overrides))
         run_directory.logger.info("%s on %s.", config.experiment, devices.describe_devices())
         warning = devices.idle_accelerator()
         if warning:
             run_directory.logger.warning(warning)
         experiment = assemble(config)
-        experiment.dataset.prepare()
-        agree_on_data(run_dir, experiment.dataset)
-        run_directory.record_environment(run_dir, devices.describe_devices())
-        _print_summary(trainer.run(experiment))
+        processes.on_first(experiment.dataset.prepare)
+        processes.on_all(lambda: experiment.dataset.prepare(progress=False))  # where the disk is not shared
+        processes.on_first(lambda: agree_on_data(run_dir, experiment.dataset))
+        if processes.is_writer():
+            run_directory.record_environment(run_dir, devices.describe_devices())
+        summary = trainer.run(experiment)
+        if processes.is_writer():
+            _print_summary(summary)
     return 0
+
+
+def _facts(config: "DictConfig") -> dict[str, Any]:
+    """What all processes of a run must be started with alike."""
+    import importlib.metadata
+
+    from omegaconf import OmegaConf
+
+    from spectrax.config.explain import flat
+
+    essential = {key: value for key, value in config.items() if key not in ("data_dir", "processes")}
+    facts = dict(flat(OmegaConf.to_container(OmegaConf.create(essential), resolve=False)))
+    versions = {f"version of {name}": importlib.metadata.version(name) for name in ("spectrax", "jax", "jaxlib")}
+    return {**facts, **versions}
 
 
 def _print_summary(summary: "Summary") -> None:

@@ -12,7 +12,9 @@ from flax import nnx
 
 from spectrax.callbacks.monitors import GradientNorm, LearningRate
 from spectrax.core.protocols import Experiment
-from spectrax.parallel.mesh import make_mesh
+from spectrax.nn.normalisation import BatchNorm
+from spectrax.parallel import global_batch
+from spectrax.parallel.layout import make_layout
 from spectrax.tasks.classification import Classification
 from spectrax.training.gradient import Gradient
 from spectrax.training.optimizers import Optimizer
@@ -24,15 +26,16 @@ class Network(nnx.Module):
     """Flatten -> linear -> BatchNorm -> dropout -> linear."""
 
     def __init__(self, width=16, *, rngs):
-        self.first = nnx.Linear(8, width, rngs=rngs)
-        self.norm = nnx.BatchNorm(width, momentum=0.9, rngs=rngs)
+        self.first = nnx.Linear(8, width, use_bias=False, rngs=rngs)  # BatchNorm would take a bias away
+        self.norm = BatchNorm(width)
         self.layers = nnx.List([nnx.Linear(width, 3, rngs=rngs)])
 
     def __call__(self, inputs, *, train, key=None):
         hidden = self.first(inputs.reshape(inputs.shape[0], -1))
-        hidden = jax.nn.relu(self.norm(hidden, use_running_average=not train))
+        hidden = jax.nn.relu(self.norm(hidden, train=train))
         if train:
-            hidden = hidden * jax.random.bernoulli(key, 0.9, hidden.shape) / 0.9
+            kept = global_batch.draw(lambda key, shape: jax.random.bernoulli(key, 0.9, shape), key, hidden.shape)
+            hidden = hidden * kept / 0.9
         return self.layers[0](hidden)
 
 
@@ -54,7 +57,8 @@ class ArrayLoader:
     def feeds(self, start_step, process=(0, 1)):
         step = start_step
         while True:
-            yield np.random.default_rng(step).integers(0, 40, self.batch_size).astype(np.int32)
+            feed = np.random.default_rng(step).integers(0, 40, self.batch_size).astype(np.int32)
+            yield np.split(feed, process[1])[process[0]]
             step += 1
 
     def example_feed(self, process=(0, 1)):
@@ -63,10 +67,11 @@ class ArrayLoader:
     def fetch(self, resident, feed):
         return {name: jnp.take(array, feed, axis=0) for name, array in resident.items()}
 
-    def evaluation(self, split):
+    def evaluation(self, split, process=(0, 1)):
         arrays = self.splits[split]
-        for start in range(0, 40, self.evaluation_size):
-            rows = np.arange(start, start + self.evaluation_size)
+        count = self.evaluation_size // process[1]
+        for start in range(process[0] * count, 40 + process[0] * count, self.evaluation_size):
+            rows = np.arange(start, start + count)
             batch = {name: array[np.minimum(rows, 39)] for name, array in arrays.items()}
             yield {**batch, "mask": rows < 40}
 
@@ -102,7 +107,7 @@ def experiment(run_dir, width=16, **changes):
         "dataset": None,
         "loader": ArrayLoader(),
         "task": Classification(num_classes=3),
-        "mesh": make_mesh(1),
+        "layout": make_layout(1),
         "writers": [CsvWriter()],
         "callbacks": {"learning_rate": LearningRate(), "gradient_norm": GradientNorm()},
     }

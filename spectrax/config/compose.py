@@ -23,7 +23,7 @@ from spectrax.core.errors import ConfigError
 logger = logging.getLogger("spectrax")
 
 # What may differ between two starts of one run: where things are, what is shown, which devices compute.
-_NOT_HASHED = ("run_dir", "data_dir", "writer", "mesh")
+_NOT_HASHED = ("run_dir", "data_dir", "writer", "mesh", "processes")
 _NOT_HASHED_ANYWHERE = ("data_dir", "manual_dir", "tfds_dir", "image_dir", "parallel")
 
 

@@ -137,9 +137,9 @@ class Loader(Protocol):
     def fetch(self, resident: Any, feed: Any) -> Batch:
         """The batch of a feed; traced inside the jitted step."""
 
-    def evaluation(self, split: str) -> Iterator[Batch]:
+    def evaluation(self, split: str, process: tuple[int, int] = (0, 1)) -> Iterator[Batch]:
         """Every example of the split once, in order, in equal batches with the fields of training; the last one padded,
-        see `Batch`."""
+        see `Batch`. A process gets its part of each batch."""
 
 
 class Task(Protocol):
@@ -299,7 +299,7 @@ class Callback(Protocol):
 
 @dataclasses.dataclass
 class Experiment:
-    """The built object graph that a trainer runs."""
+    """The built object graph that a trainer runs; `layout` is a `spectrax.parallel.layout.Layout`."""
 
     name: str
     run_dir: Path
@@ -308,7 +308,7 @@ class Experiment:
     dataset: Dataset
     loader: Loader
     task: Task
-    mesh: Any
+    layout: Any
     writers: Sequence[Writer]
     callbacks: Mapping[str, Callback] = dataclasses.field(default_factory=dict)
 

@@ -76,12 +76,13 @@ class ResidentLoader:
 
         return {name: jnp.take(array, feed, axis=0) for name, array in resident.items()}
 
-    def evaluation(self, split: str) -> Iterator[Batch]:
-        """Every example once, in order, the last batch padded."""
+    def evaluation(self, split: str, process: tuple[int, int] = (0, 1)) -> Iterator[Batch]:
+        """Every example once, in order, the last batch padded; of each batch the process's part."""
         arrays, size = self._split(split), self.examples(split)
-        for start in range(0, size, self.eval_batch_size):
-            batch = {name: array[start : start + self.eval_batch_size] for name, array in arrays.items()}
-            yield _padded(batch, self.eval_batch_size)
+        first, count = _slice(self.eval_batch_size, process, "eval_batch_size")
+        for start in range(first, size + first, self.eval_batch_size):
+            batch = {name: array[start : start + count] for name, array in arrays.items()}
+            yield _padded(batch, count)
 
     def _check(self) -> None:
         if self.dataset.is_random("train"):
@@ -140,10 +141,11 @@ class GrainLoader:
         """The feed is the batch."""
         return feed
 
-    def evaluation(self, split: str) -> Iterator[Batch]:
-        """Every example once, in order, the last batch padded."""
+    def evaluation(self, split: str, process: tuple[int, int] = (0, 1)) -> Iterator[Batch]:
+        """Every example once, in order, the last batch padded; of each batch the process's part."""
         size = self.examples(split)
-        batches = _EvaluationBatches(self.dataset, split, size, self.eval_batch_size)
+        first, count = _slice(self.eval_batch_size, process, "eval_batch_size")
+        batches = _EvaluationBatches(self.dataset, split, size, self.eval_batch_size, first, count)
         return self._stream(batches, 0, self.workers if size >= _WORKERS_PAY_FROM else 0)
 
     def _stream(self, batches: Any, start: int, workers: int) -> Iterator[Batch]:
@@ -203,31 +205,33 @@ class _TrainBatches:
 
 
 class _EvaluationBatches:
-    """A split in order, the last batch padded, as a random-access source for Grain."""
+    """One process's part of a split in order, the last batch padded, as a random-access source for Grain."""
 
-    def __init__(self, dataset: Dataset, split: str, size: int, batch_size: int):
+    def __init__(self, dataset: Dataset, split: str, size: int, batch_size: int, first: int, count: int):
         self.dataset, self.stored, self.split = dataset, dataset.split(split), split
-        self.size, self.batch_size = size, batch_size
+        self.size, self.batch_size, self.first, self.count = size, batch_size, first, count
 
     def __len__(self) -> int:
         return -(-self.size // self.batch_size)
 
     def __getitem__(self, index: int) -> Batch:
-        start = index * self.batch_size
-        stored = self.stored.__getitems__(list(range(start, min(start + self.batch_size, self.size))))
-        seen = [self.dataset.transform(self.split, example, None) for example in stored]
-        return _padded(_stacked(seen), self.batch_size)
+        start = index * self.batch_size + self.first
+        wanted = list(range(start, min(start + self.count, self.size)))
+        # A part of nothing but padding takes its shapes from an example too.
+        stored = self.stored.__getitems__(wanted or [0])
+        seen = _stacked([self.dataset.transform(self.split, example, None) for example in stored])
+        return _padded({name: array[: len(wanted)] for name, array in seen.items()}, self.count)
 
 
 def _stacked(examples: list[dict[str, Any]]) -> Batch:
     return {name: np.stack([example[name] for example in examples]) for name in examples[0]}
 
 
-def _slice(batch_size: int, process: tuple[int, int]) -> tuple[int, int]:
+def _slice(batch_size: int, process: tuple[int, int], key: str = "batch_size") -> tuple[int, int]:
     """(first, count) of a process's part of the global batch."""
     index, processes = process
     if batch_size % processes:
-        raise ConfigError(f"trainer.batch_size={batch_size} does not divide over {processes} processes.")
+        raise ConfigError(f"trainer.{key}={batch_size} does not divide over {processes} processes.")
     count = batch_size // processes
     return index * count, count
 

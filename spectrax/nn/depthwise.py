@@ -57,14 +57,19 @@ depthwise_conv_3x3.defvjp(_forward, _backward)
 
 
 def _tap_sums_by_row(padded: jax.Array, gradient: jax.Array) -> jax.Array:
-    """The kernel's gradient (3, 3, channels): each row is summed at once, so little is written."""
+    """The kernel's gradient (3, 3, channels): each row is summed at once, so little is written.
 
-    def add_row(row: jax.Array, total: jax.Array) -> jax.Array:
-        products = [jnp.sum(product, (0, 1, 2)) for product in _row_products(padded, gradient, row)]
-        return total + jnp.stack(products).reshape(total.shape)
+    Examples are summed after the loop: the batch may be split over devices, and within it each round would wait for
+    a sum over all of them.
+    """
 
-    zeros = jnp.zeros((3, 3, gradient.shape[-1]), jnp.float32)
-    return jax.lax.fori_loop(0, gradient.shape[1], add_row, zeros)
+    def add_row(row: jax.Array, totals: list[jax.Array]) -> list[jax.Array]:
+        products = _row_products(padded, gradient, row)
+        return [total + jnp.sum(product, (1, 2)) for total, product in zip(totals, products, strict=True)]
+
+    batch, height, _, channels = gradient.shape
+    zeros = [jnp.zeros((batch, channels), jnp.float32)] * 9
+    return _summed(jax.lax.fori_loop(0, height, add_row, zeros), (0,))
 
 
 def _tap_sums_by_position(padded: jax.Array, gradient: jax.Array) -> jax.Array:
@@ -75,8 +80,12 @@ def _tap_sums_by_position(padded: jax.Array, gradient: jax.Array) -> jax.Array:
 
     batch, height, width, channels = gradient.shape
     zeros = [jnp.zeros((batch, 1, width, channels), jnp.float32)] * 9
-    totals = jax.lax.fori_loop(0, height, add_row, zeros)
-    return jnp.stack([jnp.sum(total, (0, 1, 2)) for total in totals]).reshape(3, 3, channels)
+    return _summed(jax.lax.fori_loop(0, height, add_row, zeros), (0, 1, 2))
+
+
+def _summed(totals: list[jax.Array], axes: tuple[int, ...]) -> jax.Array:
+    sums = jnp.stack([jnp.sum(total, axes) for total in totals])
+    return sums.reshape(3, 3, -1)
 
 
 def _row_products(padded: jax.Array, gradient: jax.Array, row: jax.Array) -> list[jax.Array]:

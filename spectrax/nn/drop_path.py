@@ -3,6 +3,8 @@
 import jax
 import jax.numpy as jnp
 
+from spectrax.parallel import global_batch
+
 
 def drop_path(branch: jax.Array, rate: float, key: jax.Array | None) -> jax.Array:
     """Zero the branch of each example with probability `rate` and scale the others by 1 / (1 - rate).
@@ -17,5 +19,6 @@ def drop_path(branch: jax.Array, rate: float, key: jax.Array | None) -> jax.Arra
     if rate == 0.0 or key is None:
         return branch
     keep = 1.0 - rate
-    kept = jax.random.bernoulli(key, keep, (branch.shape[0],) + (1,) * (branch.ndim - 1))
+    shape = (branch.shape[0],) + (1,) * (branch.ndim - 1)
+    kept = global_batch.draw(lambda key, shape: jax.random.bernoulli(key, keep, shape), key, shape)
     return branch * (kept.astype(branch.dtype) * jnp.asarray(1.0 / keep, branch.dtype))

@@ -11,6 +11,7 @@ import numpy as np
 from spectrax.core import randomness
 from spectrax.core.errors import ConfigError
 from spectrax.core.protocols import Batch
+from spectrax.parallel import global_batch
 from spectrax.plots import classification as plots
 
 TOKEN_WEIGHT = 0.5  # of the token head's loss
@@ -154,7 +155,7 @@ def shifted(images: jax.Array, pixels: int, key: jax.Array) -> jax.Array:
     """Each image of the batch moved by its own whole number of pixels, at most `pixels`, along height and width."""
     batch, height, width, channels = images.shape
     padded = jnp.pad(images, ((0, 0), (pixels, pixels), (pixels, pixels), (0, 0)), mode="edge")
-    corners = jax.random.randint(key, (batch, 2), 0, 2 * pixels + 1)
+    corners = global_batch.draw(lambda key, shape: jax.random.randint(key, shape, 0, 2 * pixels + 1), key, (batch, 2))
 
     def window(image: jax.Array, corner: jax.Array) -> jax.Array:
         return jax.lax.dynamic_slice(image, (corner[0], corner[1], 0), (height, width, channels))
@@ -166,6 +167,6 @@ def mix(images: jax.Array, targets: jax.Array, alpha: float, key: jax.Array) -> 
     """Mixup, one weight per batch; the partner is the batch reversed: a permutation would gather a sharded one."""
     weight = jax.random.beta(key, alpha, alpha)
     return (
-        weight * images + (1 - weight) * images[::-1],
-        weight * targets + (1 - weight) * targets[::-1],
+        weight * images + (1 - weight) * global_batch.reverse(images),
+        weight * targets + (1 - weight) * global_batch.reverse(targets),
     )

@@ -48,7 +48,9 @@ class Eager(Program):
     def compile(self) -> None:
         """Nothing is compiled."""
 
-    def train(self, state: TrainState, feeds: list[Any]) -> tuple[TrainState, Mapping[str, jax.Array]]:
+    def train(
+        self, state: TrainState, feeds: list[Any], stop: bool = False
+    ) -> tuple[TrainState, Mapping[str, jax.Array]]:
         """One step."""
         batch = self._loader.fetch(self._resident, jax.tree.map(jnp.asarray, feeds[0]))
         return train_step(self._rule, state, batch)
@@ -63,9 +65,11 @@ class NanHunt(Program):
     def __init__(self, *arguments: Any):
         super().__init__(*arguments, donate=False)
 
-    def train(self, state: TrainState, feeds: list[Any]) -> tuple[TrainState, Mapping[str, jax.Array]]:
+    def train(
+        self, state: TrainState, feeds: list[Any], stop: bool = False
+    ) -> tuple[TrainState, Mapping[str, jax.Array]]:
         """One step, looked at before the next. Raises `NonFiniteLoss`: first bad leaf, layer and operation."""
-        after, report = super().train(state, feeds)
+        after, report = super().train(state, feeds, stop)
         try:
             finite.check(report, self.leaf_names)
         except NonFiniteLoss as error:
@@ -126,7 +130,17 @@ class Profiled(Program):
         super().__init__(dataclasses.replace(rule, watching=_named), *arguments)
         self._directory, self._calls_made, self._recording = directory, itertools.count(), False
 
-    def train(self, state: TrainState, feeds: list[Any]) -> tuple[TrainState, Mapping[str, jax.Array]]:
+    def compile(self) -> None:
+        """As usual; but a program that an ordinary run left in the cache has no names in it, and will not do."""
+        named = "jax_compilation_cache_include_metadata_in_key"
+        before = getattr(jax.config, named)
+        jax.config.update(named, True)
+        super().compile()
+        jax.config.update(named, before)
+
+    def train(
+        self, state: TrainState, feeds: list[Any], stop: bool = False
+    ) -> tuple[TrainState, Mapping[str, jax.Array]]:
         """The usual steps."""
         number = next(self._calls_made)
         if number == _PROFILED_CALLS.start:
@@ -136,7 +150,7 @@ class Profiled(Program):
             jax.profiler.start_trace(str(self._directory), create_perfetto_trace=True, profiler_options=options)
             self._recording = True
         with jax.profiler.StepTraceAnnotation("train", step_num=number):
-            state, report = super().train(state, feeds)
+            state, report = super().train(state, feeds, stop)
         if number == _PROFILED_CALLS.stop - 1:
             jax.block_until_ready(state)
             self.close()

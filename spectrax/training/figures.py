@@ -11,6 +11,7 @@ import numpy as np
 
 from spectrax.core.files import atomic_write
 from spectrax.core.protocols import Batch, Experiment, Loader
+from spectrax.parallel import processes
 from spectrax.training.program import Inference
 
 logger = logging.getLogger("spectrax")
@@ -22,7 +23,7 @@ def save(experiment: Experiment, inference: Inference, weights: Any, split: str 
     """Write the task's figures of `split` to `figures/*.png` in the run directory."""
     if split is None:
         return
-    _, totals = inference.evaluate(weights, experiment.loader.evaluation(split))
+    _, totals = inference.evaluate(weights, experiment.loader.evaluation(split, inference.layout.process_share()))
     examples = probe(experiment.loader, split)
     drawn = experiment.task.figures(lambda inputs: inference.predict(weights, inputs), examples, totals)
     for name, figure in drawn.items():
@@ -30,7 +31,9 @@ def save(experiment: Experiment, inference: Inference, weights: Any, split: str 
 
 
 def save_figure(figure: Any, path: Path) -> None:
-    """Write a Matplotlib figure as PNG, whole or not at all."""
+    """Write a Matplotlib figure as PNG, whole or not at all; process 0 does."""
+    if not processes.is_writer():
+        return
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=120)
     with atomic_write(path) as file:

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 from spectrax.core.errors import NonFiniteLoss
 from spectrax.core.trees import path_string
+from spectrax.parallel import global_batch
 
 BAD_LEAF = "bad_leaf"
 BAD_STEP = "bad_step"
@@ -23,7 +24,7 @@ def first_bad_leaf(
 ) -> dict[str, jax.Array]:
     """The index of the first leaf that holds an infinity or a NaN, and the number of this step; traced."""
     leaves = jax.tree.leaves((batch, parameters, {"loss": metrics["loss"]}, gradients, updated))
-    finite = jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in leaves])
+    finite = global_batch.minimum(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in leaves]).astype(jnp.int32))
     well = jnp.all(finite)
     return {
         BAD_LEAF: jnp.where(well, -1, jnp.argmin(finite)).astype(jnp.int32),

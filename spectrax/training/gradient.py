@@ -16,8 +16,9 @@ import optax
 from spectrax.core.errors import ConfigError
 from spectrax.core.files import write_json
 from spectrax.core.protocols import Experiment, Loader, Summary
+from spectrax.parallel import processes
 from spectrax.parallel.devices import describe_devices
-from spectrax.parallel.mesh import check_batch
+from spectrax.parallel.layout import check_batch
 from spectrax.training import debugging, figures, observing
 from spectrax.training.cadence import Cadence
 from spectrax.training.checkpoints import Checkpoints
@@ -25,7 +26,7 @@ from spectrax.training.limits import Limited
 from spectrax.training.loop import Run, best_weights, fit
 from spectrax.training.observing import Observers
 from spectrax.training.optimizers import Optimizer
-from spectrax.training.program import Program, StepCost
+from spectrax.training.program import Pmapped, Program, StepCost
 from spectrax.training.results import Results
 from spectrax.training.state import model_graph
 from spectrax.training.step import StepRule
@@ -63,9 +64,11 @@ class Gradient:
             by "test" must be said here, and the summary says it too.
         select_by: the metric that chooses.
         select_mode: whether more or less of it is better.
-        parallel: "jit", one program over a named mesh.
+        parallel: "jit", one program over a named mesh; "pmap", the same step once per device with explicit sums.
         limit_train_batches: train on the first so many batches again and again; None for all.
         limit_eval_batches: of each evaluation, only the first so many batches; None for all.
+        patience: seconds that a call of steps, with its input, may take before the stacks of all threads are printed;
+            None for any number.
         debug: a slower way to run that shows more, see `debugging`; None for the usual one.
     """
 
@@ -87,10 +90,11 @@ class Gradient:
     select_on: Literal["validation", "test"] | None = None
     select_by: str = "accuracy"
     select_mode: Literal["max", "min"] = "max"
-    parallel: Literal["jit"] = "jit"
+    parallel: Literal["jit", "pmap"] = "jit"
     limit_train_batches: int | None = None
     limit_eval_batches: int | None = None
     debug: Literal["nans", "profile", "eager"] | None = None
+    patience: float | None = None
 
     def __post_init__(self) -> None:
         """Raises `ConfigError` for values that make no sense, all of them at once."""
@@ -101,7 +105,7 @@ class Gradient:
         ]
         if self.steps is None and self.epochs is None:
             problems.append("Neither trainer.steps nor trainer.epochs is set. Set one, such as trainer.epochs=10.")
-        for name in ("epochs", "evaluate_every_epochs"):
+        for name in ("epochs", "evaluate_every_epochs", "patience"):
             if getattr(self, name) is not None and not 0 < getattr(self, name) < math.inf:
                 problems.append(f"trainer.{name}={getattr(self, name)} must be above 0.")
         if self.average is not None and not 0 <= self.average < 1:
@@ -110,6 +114,8 @@ class Gradient:
             problems.append(
                 f"trainer.accumulate={self.accumulate} does not divide trainer.batch_size={self.batch_size}."
             )
+        if self.debug and self.parallel != "jit":
+            problems.append(f"trainer.debug={self.debug} needs trainer.parallel=jit.")
         if self.debug in ("nans", "eager") and self.steps_per_call != 1:
             problems.append(f"trainer.debug={self.debug} takes one step at a time: set trainer.steps_per_call=1.")
         if problems:
@@ -133,16 +139,28 @@ class Gradient:
         if finished is not None:
             checkpoints.close()
             return finished
-        writers = Writers(experiment.writers)
-        with debugging.around_run(self.debug), jax.set_mesh(experiment.mesh), contextlib.ExitStack() as opened:
+        writers = Writers(experiment.writers if processes.is_writer() else [])
+        with debugging.around_run(self.debug), jax.set_mesh(experiment.layout.mesh), contextlib.ExitStack() as opened:
             opened.callback(checkpoints.close)
             opened.callback(writers.close)
             program = self.program(experiment, cadence.total)
             opened.callback(program.close)
             results.check_choice(program.metrics())
             _compile(program)
-            observers = Observers(experiment.callbacks, program.graph, loader, experiment.run_dir, cadence)
-            run = Run(program, loader, checkpoints, writers, observers, cadence, self.batch_size)
+            observers = Observers(
+                experiment.callbacks, program.graph, loader, program.layout, experiment.run_dir, cadence
+            )
+            run = Run(
+                program=program,
+                loader=loader,
+                checkpoints=checkpoints,
+                writers=writers,
+                observers=observers,
+                cadence=cadence,
+                batch_size=self.batch_size,
+                share=experiment.layout.process_share(),
+                patience=self.patience,
+            )
             trained = fit(run, results)
             last_is_best = results.best_step in (None, trained.step)
             weights = trained.state.evaluated if last_is_best else best_weights(run, results)
@@ -161,7 +179,8 @@ class Gradient:
             device=describe_devices(),
             stopped=trained.stopped,
         )
-        write_json(experiment.run_dir / "summary.json", dataclasses.asdict(summary))
+        if processes.is_writer():
+            write_json(experiment.run_dir / "summary.json", dataclasses.asdict(summary))
         return summary
 
     def total_steps(self, loader: Loader) -> int:
@@ -187,12 +206,23 @@ class Gradient:
     def step_cost(self, experiment: Experiment) -> Callable[[], StepCost]:
         """What one training step costs, without its checks for values that are not finite: traced now, compiled when
         the result is called, which leaves Python free for other threads. Needs no data and allocates nothing."""
-        self._check(experiment)
-        with jax.set_mesh(experiment.mesh):
-            # Looking for what is not finite costs a fifth of the compilation, and next to nothing in a step.
-            program = self.program(experiment, self.total_steps(experiment.loader), checked=False)
+        program = self._unchecked(experiment)
+        with jax.set_mesh(experiment.layout.mesh):
             program.trace()
-            return program.cost
+        return program.cost
+
+    def lowered_step(self, experiment: Experiment) -> jax.stages.Lowered:
+        """A training step (a call of `steps_per_call` of them) traced for the experiment's layout, whose devices need
+        not be here; without its checks for values that are not finite."""
+        program = self._unchecked(experiment)
+        with jax.set_mesh(experiment.layout.mesh):
+            return program.lower()
+
+    def _unchecked(self, experiment: Experiment) -> Program:
+        self._check(experiment)
+        with jax.set_mesh(experiment.layout.mesh):
+            # Looking for what is not finite costs a fifth of the compilation, and next to nothing in a step.
+            return self.program(experiment, self.total_steps(experiment.loader), checked=False)
 
     def program(self, experiment: Experiment, total_steps: int, checked: bool = True) -> Program:
         """The jitted functions of a run, nothing compiled yet; see `StepRule` for `checked`."""
@@ -210,9 +240,12 @@ class Gradient:
             average_decay=self.average,
             callbacks=tuple(experiment.callbacks.values()),
             checked=checked,
+            gathered=experiment.layout.gathered if self.parallel == "jit" else lambda parameters: parameters,
         )
-        make = functools.partial(debugging.program, self.debug, experiment.run_dir) if self.debug else Program
-        return make(rule, experiment.make_model, experiment.loader, experiment.mesh, self.steps_per_call)
+        make = {"jit": Program, "pmap": Pmapped}[self.parallel]
+        if self.debug:
+            make = functools.partial(debugging.program, self.debug, experiment.run_dir)
+        return make(rule, experiment.make_model, experiment.loader, experiment.layout, self.steps_per_call)
 
     def _limited(self, experiment: Experiment) -> Experiment:
         limits = (self.limit_train_batches, self.limit_eval_batches)
@@ -223,8 +256,8 @@ class Gradient:
     def _check(self, experiment: Experiment) -> None:
         if not experiment.loader.examples("train"):
             raise ConfigError("The dataset has no training examples. Choose another dataset.")
-        check_batch(experiment.mesh, self.batch_size // self.accumulate, "trainer.batch_size")
-        check_batch(experiment.mesh, self.eval_batch_size, "trainer.eval_batch_size")
+        check_batch(experiment.layout, self.batch_size // self.accumulate, "trainer.batch_size")
+        check_batch(experiment.layout, self.eval_batch_size, "trainer.eval_batch_size")
 
 
 def _compile(program: Program) -> None:

@@ -32,7 +32,7 @@ class Limited:
         for step in itertools.count(start_step):
             yield first[step % self._train]
 
-    def evaluation(self, split: str) -> Iterator[Batch]:
+    def evaluation(self, split: str, process: tuple[int, int] = (0, 1)) -> Iterator[Batch]:
         """The first batches of the split."""
-        with contextlib.closing(self._loader.evaluation(split)) as everything:
+        with contextlib.closing(self._loader.evaluation(split, process)) as everything:
             yield from itertools.islice(everything, self._evaluation)

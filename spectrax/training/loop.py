@@ -8,7 +8,7 @@ from typing import Any
 
 from spectrax.core.errors import Preempted
 from spectrax.core.protocols import Loader
-from spectrax.training import finite
+from spectrax.training import finite, stalled
 from spectrax.training.cadence import Cadence
 from spectrax.training.checkpoints import Checkpoints
 from spectrax.training.observing import Observers
@@ -24,7 +24,12 @@ logger = logging.getLogger("spectrax")
 
 @dataclasses.dataclass
 class Run:
-    """What the loop needs, ready made."""
+    """What the loop needs, ready made.
+
+    Attributes:
+        share: which part of each batch this process feeds, see `Layout.process_share`.
+        patience: seconds that a call of steps may take before the stacks of all threads are printed; None for any.
+    """
 
     program: Program
     loader: Loader
@@ -33,6 +38,8 @@ class Run:
     observers: Observers
     cadence: Cadence
     batch_size: int
+    share: tuple[int, int] = (0, 1)
+    patience: float | None = None
 
 
 @dataclasses.dataclass
@@ -58,18 +65,19 @@ def fit(run: Run, results: Results) -> Trained:
     """
     state, step, ending, watch = _restore_or_create(run, results)
     report, metrics = None, {}
-    with Preemption() as stop, _closing(run.loader.feeds(step)) as feeds:
+    with Preemption() as stop, _closing(run.loader.feeds(step, run.share)) as feeds:
         while step < run.cadence.total and ending is None:
             count = run.cadence.next_call(step)
-            with watch.waiting_for_input():
-                call = [next(feeds) for _ in range(count)]
-            previous, (state, report) = report, run.program.train(state, call)
-            # While the devices are at this call, the report of the one before is read: nobody waits.
-            finite.check(previous, run.program.leaf_names)
-            step += count
-            watch.stepped(step, count, run.writers)
-            if stop.requested or run.cadence.something_falls_on(step):
-                metrics, report = finite.check(report, run.program.leaf_names), None
+            with stalled.told(run.patience):
+                with watch.waiting_for_input():
+                    call = [next(feeds) for _ in range(count)]
+                previous, (state, report) = report, run.program.train(state, call, stop.asked is not None)
+                # While the devices are at this call, the report of the one before is read: nobody waits.
+                stop.hear(finite.check(previous, run.program.leaf_names))
+                step += count
+                watch.stepped(step, count, run.writers)
+                if stop.agreed or run.cadence.something_falls_on(step):
+                    metrics, report = stop.hear(finite.check(report, run.program.leaf_names)), None
             if run.cadence.logs(step):
                 run.writers.write(step, "train", metrics)
             with watch.paused():
@@ -81,11 +89,11 @@ def fit(run: Run, results: Results) -> Trained:
                     _evaluate_at_the_end(run, results, state, step)
                 # The best step so far is saved too, whatever the cadence of saving: its weights are wanted at the end.
                 wanted = run.cadence.saves(step) or results.best_step == step or ending is not None
-                if wanted or stop.requested:
+                if wanted or stop.agreed:
                     _save(run, results, state, step, ending, watch)
-            if stop.requested:
+            if stop.agreed:
                 run.checkpoints.wait()
-                raise Preempted(f"{stop.requested} received: saved at step {step}. Run the same command to continue.")
+                raise Preempted(f"{stop.agreed} received: saved at step {step}. Run the same command to continue.")
     run.checkpoints.wait()
     return Trained(state, step, ending, watch)
 
@@ -105,7 +113,7 @@ def _restore_or_create(run: Run, results: Results) -> tuple[TrainState, int, str
 
 def _evaluate(run: Run, results: Results, state: TrainState, step: int, splits: list[str]) -> None:
     for split in splits:
-        metrics, _ = run.program.evaluate(state.evaluated, run.loader.evaluation(split))
+        metrics, _ = run.program.evaluate(state.evaluated, run.loader.evaluation(split, run.share))
         run.writers.write(step, split, metrics)
         results.add(step, split, metrics)
 
@@ -115,7 +123,7 @@ def _evaluate_at_the_end(run: Run, results: Results, state: TrainState, step: in
     _evaluate(run, results, state, step, results.unseen_splits(step))
     if results.best_is_untested(step):
         best = best_weights(run, results)
-        metrics, _ = run.program.evaluate(best, run.loader.evaluation("test"))
+        metrics, _ = run.program.evaluate(best, run.loader.evaluation("test", run.share))
         run.writers.write(results.best_step, "test", metrics)
         results.add_best_test(metrics)
 

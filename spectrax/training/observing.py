@@ -10,6 +10,7 @@ from typing import Any
 from spectrax.core import trees
 from spectrax.core.errors import ConfigError
 from spectrax.core.protocols import Batch, Callback, Loader, Observed
+from spectrax.parallel.layout import Layout
 from spectrax.training import figures
 from spectrax.training.cadence import Cadence
 from spectrax.training.results import Results
@@ -33,16 +34,17 @@ class Moment:
     _graph: Any
     _loader: Loader
     _split: str
+    _layout: Layout
 
-    @property
+    @functools.cached_property
     def parameters(self) -> Any:
         """The trained parameters."""
-        return self._state.parameters
+        return self._layout.readable(self._state.parameters)
 
     @functools.cached_property
     def model(self) -> Any:
         """The network with the weights that evaluation uses."""
-        return trees.merge_module(self._graph, **self._state.evaluated)
+        return trees.merge_module(self._graph, **self._layout.readable(self._state.evaluated))
 
     @functools.cached_property
     def probe(self) -> Batch:
@@ -73,8 +75,16 @@ class Observers:
         graph: the model's graph definition.
     """
 
-    def __init__(self, callbacks: Mapping[str, Callback], graph: Any, loader: Loader, run_dir: Path, cadence: Cadence):
-        self._callbacks, self._graph, self._loader = dict(callbacks), graph, loader
+    def __init__(
+        self,
+        callbacks: Mapping[str, Callback],
+        graph: Any,
+        loader: Loader,
+        layout: Layout,
+        run_dir: Path,
+        cadence: Cadence,
+    ):
+        self._callbacks, self._graph, self._loader, self._layout = dict(callbacks), graph, loader, layout
         self._run_dir, self._cadence = run_dir, cadence
 
     def observe(
@@ -100,7 +110,7 @@ class Observers:
         split = results.monitored or "train"
         last = last or step == self._cadence.total
         chosen = (results.selected_on, results.best_step, results.improved_step)
-        return Moment(step, last, training, *chosen, state, self._graph, self._loader, split)
+        return Moment(step, last, training, *chosen, state, self._graph, self._loader, split, self._layout)
 
     def _ask(self, names: list[str], moment: Moment, writers: Writers | None) -> str | None:
         """Save figures; write metrics too, unless they were written before; the first reason to stop."""

@@ -1,16 +1,20 @@
 """A polite end: SIGTERM and Ctrl-C stop a run where it can be continued.
 
 In the loop they set a flag that is read between calls, and the state is saved; before and after it there is nothing to
-save, and the run ends at once.
+save, and the run ends at once. With several processes a signal to any of them is told to all with the next call of
+steps, so that all save at the same step; before the loop it waits for the loop, since the others wait for this one.
 """
 
 import contextlib
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
 
+import jax
+
 from spectrax.core.errors import Preempted
+from spectrax.training.step import STOP
 
 # Signals that came inside `ending_at_once`. An exception raised by a handler can get lost: Python discards what is
 # raised inside a destructor or a callback from C, and compilers run many of those.
@@ -18,13 +22,16 @@ _pending: list[str] = []
 
 
 class Preemption:
-    """Context manager; `requested` holds the name of the signal that asked to stop, or None.
+    """Context manager around the loop. A signal from before counts too. A second Ctrl-C stops at once, without saving.
 
-    A signal that was lost before counts too. A second Ctrl-C stops at once, without saving.
+    Attributes:
+        asked: the name of the signal that this process received, or None.
     """
 
     def __init__(self) -> None:
-        self.requested: str | None = _pending[0] if _pending else None
+        self.asked: str | None = _pending[0] if _pending else None
+        self._alone = jax.process_count() == 1
+        self._told = False
         self._handling = _handling(self._receive)
 
     def __enter__(self) -> "Preemption":
@@ -34,10 +41,23 @@ class Preemption:
     def __exit__(self, *error: object) -> None:
         self._handling.__exit__(*error)
 
+    @property
+    def agreed(self) -> str | None:
+        """Why all processes stop now, or None."""
+        if self._alone:
+            return self.asked
+        return (self.asked or "A signal to another process was") if self._told else None
+
+    def hear(self, report: Mapping[str, float]) -> dict[str, float]:
+        """Take in what the report of a call says of the processes' wishes to stop, the same in all of them; returns the
+        rest of it."""
+        self._told |= bool(report.get(STOP))
+        return {name: value for name, value in report.items() if name != STOP}
+
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        if self.requested and number == signal.SIGINT:
+        if self.asked and number == signal.SIGINT:
             raise KeyboardInterrupt
-        self.requested = signal.Signals(number).name
+        self.asked = signal.Signals(number).name
 
 
 @contextlib.contextmanager
@@ -48,6 +68,8 @@ def ending_at_once() -> Iterator[None]:
 
     def receive(number: int, frame: FrameType | None) -> None:
         _pending.append(signal.Signals(number).name)
+        if jax.distributed.is_initialized() and number == signal.SIGTERM:
+            return
         # Unlike any `Exception`, this is mistaken by no library for a failure of its own.
         raise KeyboardInterrupt
 

@@ -11,8 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from spectrax.core import trees
+from spectrax.core.errors import ConfigError
 from spectrax.core.protocols import Batch, Loader, Task
-from spectrax.parallel.mesh import batch_sharding, replicated
+from spectrax.parallel.layout import Layout
 from spectrax.training import finite
 from spectrax.training.state import TrainState, create_state
 from spectrax.training.step import StepRule, train_steps
@@ -36,23 +37,26 @@ class StepCost:
 class Inference:
     """Evaluation and prediction with given weights."""
 
-    def __init__(self, graph: Any, task: Task, mesh: jax.sharding.Mesh):
-        whole, split = replicated(mesh), batch_sharding(mesh)
+    def __init__(self, graph: Any, task: Task, layout: Layout):
 
         def metrics(weights: Any, batch: Batch) -> Mapping[str, Any]:
-            return task.metrics(trees.merge_module(graph, **weights), batch)
+            return task.metrics(trees.merge_module(graph, **layout.gathered(weights)), batch)
 
         def predict(weights: Any, inputs: Any) -> Any:
-            return task.predict(trees.merge_module(graph, **weights), inputs)
+            return task.predict(trees.merge_module(graph, **layout.gathered(weights)), inputs)
 
+        self.layout = layout
         self._task = task
-        self._split = split
-        self._metrics = jax.jit(metrics, in_shardings=(whole, split), out_shardings=whole)
-        self._predict = jax.jit(predict, in_shardings=(whole, split), out_shardings=whole)
+        self._metrics = jax.jit(metrics, out_shardings=layout.whole)
+        self._predict = jax.jit(predict, out_shardings=layout.whole)
 
     def evaluate(self, weights: Any, batches: Iterable[Batch]) -> tuple[dict[str, float], dict[str, np.ndarray]]:
-        """Scalar metrics of a whole split, and the sums they come from (float64, added batch by batch in order)."""
-        sums = [self._metrics(weights, jax.device_put(batch, self._split)) for batch in batches]
+        """Scalar metrics of a whole split, and the sums they come from (float64, added batch by batch in order).
+
+        Args:
+            batches: this process's share of each batch, see `Layout.process_share`.
+        """
+        sums = [self._metrics(weights, self.layout.put_share(batch)) for batch in batches]
         totals: dict[str, np.ndarray] = {}
         for part in jax.device_get(sums):
             for name, value in part.items():
@@ -65,11 +69,10 @@ class Inference:
         return list(self._task.reduce({name: np.ones(value.shape) for name, value in sums.items()}))
 
     def predict(self, weights: Any, inputs: Any) -> Any:
-        """Host outputs of `task.predict`; the batch is padded to divide over the devices."""
-        devices = self._split.mesh.size
+        """Host outputs of `task.predict` for inputs that every process holds whole; padded to divide over devices."""
         size = jax.tree.leaves(inputs)[0].shape[0]
-        padded = jax.tree.map(lambda leaf: _pad(leaf, -size % devices), inputs)
-        outputs = self._predict(weights, jax.device_put(padded, self._split))
+        padded = jax.tree.map(lambda leaf: _pad(leaf, -size % self.layout.batch_shards), inputs)
+        outputs = self._predict(weights, self.layout.put_batch(padded))
         return jax.tree.map(lambda leaf: np.asarray(leaf)[:size], outputs)
 
 
@@ -86,53 +89,50 @@ class Program(Inference):
         rule: StepRule,
         make_model: Callable[..., Any],
         loader: Loader,
-        mesh: jax.sharding.Mesh,
+        layout: Layout,
         calls: int,
         donate: bool = True,
     ):
-        super().__init__(rule.graph, rule.task, mesh)
-        whole = replicated(mesh)
+        super().__init__(rule.graph, rule.task, layout)
         self.graph, self._rule = rule.graph, rule
-        self._stacked = batch_sharding(mesh, batch_axis=1)
-        self._calls = calls
-        self._loader, self._whole = loader, whole
-        resident = jax.tree.map(lambda leaf: _shaped(leaf, whole), loader.resident_shapes)
+        self._loader, self._calls, self._donate = loader, calls, donate
         create = functools.partial(
             create_state, make_model, rule.optimizer, rule.task, rule.average_decay is not None, rule.seed
         )
+        self.abstract_state = layout.state(jax.eval_shape(create))
         # Initialisation runs once: on CPU, optimizing it takes three times as long as compiling it plainly.
-        on_cpu = mesh.devices.flat[0].platform == "cpu"
+        on_cpu = layout.mesh.devices.flat[0].platform == "cpu"
         self._plainly = dict(_PLAINLY_ON_CPU) if on_cpu else None
-        self._create = jax.jit(create, out_shardings=whole, compiler_options=self._plainly)
-        self.abstract_state = jax.tree.map(lambda leaf: _shaped(leaf, whole), jax.eval_shape(create))
-        shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), loader.example_feed())
-        self._batch = jax.eval_shape(loader.fetch, resident, shapes)
+        shardings = jax.tree.map(lambda leaf: leaf.sharding, self.abstract_state)
+        self._create = jax.jit(create, out_shardings=shardings, compiler_options=self._plainly)
+        self._batch = jax.eval_shape(loader.fetch, loader.resident_shapes, loader.example_feed())
         self.leaf_names = finite.leaf_names(self._batch, self.abstract_state.parameters)
         self.parameters = trees.parameter_count(self.abstract_state.parameters)
-        self._lower = functools.partial(
-            jax.jit(
-                functools.partial(train_steps, rule, loader),
-                donate_argnums=0 if donate else (),
-                in_shardings=(whole, whole, self._stacked, whole),
-                out_shardings=whole,
-            ).lower,
-            self.abstract_state,
-            resident,
-            self._stack_shapes(shapes),
-            jnp.int32(1),
-        )
         self.compile_seconds = 0.0
         self._lowered: Any = None
         self._train: Any = None
 
+    def lower(self) -> jax.stages.Lowered:
+        """Trace the training step for this layout; nothing is allocated."""
+        layout = self.layout
+        shardings = jax.tree.map(lambda leaf: leaf.sharding, self.abstract_state)
+        step = jax.jit(
+            functools.partial(train_steps, self._rule, self._loader),
+            donate_argnums=0 if self._donate else (),
+            out_shardings=(shardings, layout.whole),
+        )
+        resident = _shaped(self._loader.resident_shapes, layout.whole)
+        feeds = _shaped(self._stacked(self._loader.example_feed()), layout.batch(axis=1))
+        return step.lower(self.abstract_state, resident, feeds, jnp.int32(1), self._stop_shapes())
+
     @functools.cached_property
     def _resident(self) -> Any:
         """What the loader keeps on the devices, put there when it is first wanted."""
-        return jax.device_put(self._loader.resident, self._whole)
+        return self.layout.put_whole(self._loader.resident)
 
     def trace(self) -> None:
         """Trace the training step, if that was not done yet."""
-        self._lowered = self._lowered or self._lower()
+        self._lowered = self._lowered or self.lower()
 
     def compile(self) -> None:
         """Compile the training step; needed once, before `train`."""
@@ -162,11 +162,33 @@ class Program(Inference):
         self.compile_seconds += time.perf_counter() - start
         return state
 
-    def train(self, state: TrainState, feeds: list[Any]) -> tuple[TrainState, Mapping[str, jax.Array]]:
-        """Take one step per feed (at most `calls`); `state` is donated."""
+    def train(
+        self, state: TrainState, feeds: list[Any], stop: bool = False
+    ) -> tuple[TrainState, Mapping[str, jax.Array]]:
+        """Take one step per feed (at most `calls`); `state` is donated.
+
+        Args:
+            feeds: this process's share of each, see `Layout.process_share`.
+            stop: whether this process was asked to stop: all of them read it in the report of the call, so that they
+                agree on a step.
+        """
         padded = feeds + [feeds[-1]] * (self._calls - len(feeds))
         stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *padded)
-        return self._train(state, self._resident, jax.device_put(stacked, self._stacked), np.int32(len(feeds)))
+        return self._train(state, self._resident, self._placed(stacked), np.int32(len(feeds)), self._stops(stop))
+
+    def _placed(self, stacked: Any) -> Any:
+        return self.layout.put_share(stacked, axis=1)
+
+    def _stops(self, stop: bool) -> Any:
+        """Of every part of the batch, whether its process was asked to stop; None when there is one process only."""
+        if jax.process_count() == 1:
+            return None
+        count = self.layout.batch_shards // self.layout.process_share()[1]
+        return self.layout.put_share(np.full(count, stop, np.int32))
+
+    def _stop_shapes(self) -> Any:
+        several = jax.process_count() > 1
+        return _shaped(np.zeros(self.layout.batch_shards, np.int32), self.layout.batch()) if several else None
 
     def close(self) -> None:
         """Nothing to end."""
@@ -175,12 +197,62 @@ class Program(Inference):
         """Peak memory of a step per device as the compiler estimates it; None where it does not say."""
         return _memory_bytes(self._train)
 
-    def _stack_shapes(self, shapes: Any) -> Any:
-        return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((self._calls, *leaf.shape), leaf.dtype), shapes)
+    def _stacked(self, feed: Any) -> Any:
+        """The shapes of a call's feeds."""
+        return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((self._calls, *leaf.shape), leaf.dtype), feed)
 
 
-def _shaped(leaf: Any, sharding: Any) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
+class Pmapped(Program):
+    """The same step once per device, with explicit sums over devices where the batch as a whole is meant.
+
+    Every device holds the whole state. What `jax.pmap` compiles is called directly, with arrays that know where they
+    are: so a state can be saved, restored and evaluated like any other.
+
+    Raises:
+        ConfigError: when the layout splits parameters.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any):
+        super().__init__(*arguments, **options)
+        split = [name for name in ("fsdp", "model") if self.layout.mesh.shape[name] > 1]
+        if split:
+            raise ConfigError(
+                f"trainer.parallel=pmap keeps the whole state on every device, and mesh.{split[0]}="
+                f"{self.layout.mesh.shape[split[0]]} would split it. Use mesh.{split[0]}=1, or trainer.parallel=jit."
+            )
+
+    def lower(self) -> jax.stages.Lowered:
+        """Trace the training step for one device."""
+        mesh = jax.sharding.Mesh(self.layout.mesh.devices.reshape(-1), ("data",))
+        step = jax.pmap(
+            functools.partial(train_steps, self._rule, self._loader),
+            axis_name="data",
+            in_axes=(None, None, 1, None, 0),
+            out_axes=None,
+            devices=list(mesh.devices),
+            donate_argnums=0 if self._donate else (),
+        )
+        feeds = jax.tree.map(self._apart, self._stacked(self._loader.example_feed()))
+        # The mesh in force would have to be the one that `pmap` makes for itself.
+        with jax.set_mesh(mesh):
+            return step.lower(
+                self.abstract_state, self._loader.resident_shapes, feeds, np.int32(1), self._stop_shapes()
+            )
+
+    def _placed(self, stacked: Any) -> Any:
+        return jax.tree.map(self._apart, super()._placed(stacked))
+
+    def _apart(self, leaf: Any) -> Any:
+        """(calls, batch, ...) -> (calls, devices, examples of each, ...)."""
+        calls, batch, *rest = leaf.shape
+        shape = (calls, self.layout.batch_shards, batch // self.layout.batch_shards, *rest)
+        if isinstance(leaf, jax.ShapeDtypeStruct):
+            return jax.ShapeDtypeStruct(shape, leaf.dtype)
+        return leaf.reshape(shape)
+
+
+def _shaped(tree: Any, sharding: Any) -> Any:
+    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), tree)
 
 
 def _memory_bytes(compiled: Any) -> int | None:

@@ -11,6 +11,7 @@ from flax import nnx
 
 from spectrax.core import randomness, trees
 from spectrax.core.protocols import Task
+from spectrax.parallel.layout import Layout
 
 
 @jax.tree_util.register_dataclass
@@ -45,12 +46,11 @@ def model_graph(make_model: Callable[..., nnx.Module]) -> Any:
     return trees.split_module(nnx.eval_shape(lambda: make_model(rngs=nnx.Rngs(0))))[0]
 
 
-def abstract_weights(make_model: Callable[..., nnx.Module], sharding: jax.sharding.Sharding) -> tuple[Any, Any]:
-    """The graph definition, and what `TrainState.evaluated` looks like as shapes with a sharding, to restore into."""
+def abstract_weights(make_model: Callable[..., nnx.Module], layout: Layout) -> tuple[Any, Any]:
+    """The graph definition, and what `TrainState.evaluated` looks like as shapes with shardings, to restore into."""
     graph, parameters, statistics = trees.split_module(nnx.eval_shape(lambda: make_model(rngs=nnx.Rngs(0))))
     weights = {"parameters": parameters, "statistics": statistics}
-    shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), weights)
-    return graph, shapes
+    return graph, layout.state(weights)
 
 
 def create_state(

@@ -12,8 +12,11 @@ import optax
 from spectrax.core import randomness, trees
 from spectrax.core.errors import ConfigError
 from spectrax.core.protocols import Batch, Callback, Loader, Task, Update
+from spectrax.parallel import global_batch
 from spectrax.training import finite
 from spectrax.training.state import TrainState
+
+STOP = "stop"  # in the report of a call, when there are several processes: whether one of them was asked to stop
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +30,7 @@ class StepRule:
         callbacks: what measures each step.
         watching: a context manager for the model while it is called, see `module_calls`.
         checked: whether a step looks for values that are not finite, see `finite`.
+        gathered: parameters as a step computes with them, see `Layout.gathered`.
     """
 
     graph: Any
@@ -39,11 +43,15 @@ class StepRule:
     callbacks: Sequence[Callback] = ()
     watching: Callable[[Any], contextlib.AbstractContextManager[Any]] = contextlib.nullcontext
     checked: bool = True
+    gathered: Callable[[trees.Tree], trees.Tree] = lambda parameters: parameters
 
 
 def train_step(rule: StepRule, state: TrainState, batch: Batch) -> tuple[TrainState, dict[str, jax.Array]]:
-    """Gradient, update, average: the next state and the step's scalar metrics."""
-    gradients, statistics, extra, metrics = _gradients(rule, state, batch)
+    """Gradient, update, average: the next state and the step's scalar metrics.
+
+    The batch is the whole one, or in a region that runs once per device its part of it, see `global_batch`.
+    """
+    gradients, statistics, extra, metrics = global_batch.mean(_gradients(rule, state, batch))
     changes, optimizer_state = rule.optimizer.update(gradients, state.optimizer, state.parameters)
     parameters = optax.apply_updates(state.parameters, changes)
     update = Update(state.step, rule.schedule(state.step), state.parameters, gradients, changes, parameters)
@@ -78,13 +86,21 @@ def _measured(rule: StepRule, update: Update, taken: set[str]) -> dict[str, jax.
 
 
 def train_steps(
-    rule: StepRule, loader: Loader, state: TrainState, resident: Any, feeds: Any, count: jax.Array
+    rule: StepRule, loader: Loader, state: TrainState, resident: Any, feeds: Any, count: jax.Array, stops: Any = None
 ) -> tuple[TrainState, Mapping[str, jax.Array]]:
     """`count` steps over the first `count` of the stacked feeds, with metrics averaged over them.
 
     `count` is traced, so one compiled program serves every call length up to the length of the stack: a call is cut
-    short where a save, an evaluation or the end of the run falls.
+    short where a save, an evaluation or the end of the run falls. `stops`, if given, are the processes' wishes to stop:
+    the report says whether there is one.
     """
+    state, report = _train_steps(rule, loader, state, resident, feeds, count)
+    return state, report if stops is None else {**report, STOP: global_batch.maximum(jnp.max(stops))}
+
+
+def _train_steps(
+    rule: StepRule, loader: Loader, state: TrainState, resident: Any, feeds: Any, count: jax.Array
+) -> tuple[TrainState, Mapping[str, jax.Array]]:
 
     def fetch(index: jax.Array) -> Batch:
         return loader.fetch(resident, jax.tree.map(lambda leaf: leaf[index], feeds))
@@ -107,7 +123,7 @@ def _gradients(rule: StepRule, state: TrainState, batch: Batch) -> tuple[Any, tr
     key = randomness.step_key(rule.seed, state.step)
 
     def loss(parameters: trees.Tree, statistics: trees.Tree, extra: Any, part: Batch, key: jax.Array) -> Any:
-        model = trees.merge_module(rule.graph, parameters, statistics)
+        model = trees.merge_module(rule.graph, rule.gathered(parameters), statistics)
         with rule.watching(model):
             value, (extra, metrics) = rule.task.loss("main", model, part, extra, key)
         return value, (trees.module_state(model), extra, {"loss": value, **metrics})

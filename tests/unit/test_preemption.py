@@ -36,15 +36,15 @@ def test_a_signal_that_was_swallowed_stops_the_loop_and_a_sweep():
     with pytest.raises(Preempted, match="SIGTERM"), ending_at_once():
         swallowed()
         with Preemption() as stop:
-            assert stop.requested == "SIGTERM"
+            assert stop.asked == "SIGTERM"
     with ending_at_once(), Preemption() as stop:  # the next run of this process
-        assert stop.requested is None
+        assert stop.asked is None
 
 
 def test_in_the_loop_a_signal_waits_and_a_second_interrupt_does_not():
     with ending_at_once(), Preemption() as stop:
         os.kill(os.getpid(), signal.SIGTERM)
-        assert stop.requested == "SIGTERM"
+        assert stop.asked == "SIGTERM"
     with pytest.raises(KeyboardInterrupt), ending_at_once(), Preemption():
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGINT)

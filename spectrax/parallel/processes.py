@@ -1,0 +1,228 @@
+"""Several processes as one run: how they find each other, agree, and stop.
+
+Every process runs the same program on its own devices; process 0 alone writes, but for checkpoints, of which each
+writes what it holds.
+"""
+
+import contextlib
+import dataclasses
+import glob
+import importlib.util
+import json
+import os
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from spectrax.core import errors
+from spectrax.core.errors import ConfigError, ProcessLost, SpectraxError
+
+# What the launcher of a run on this machine says to each process, and JAX's own names for it.
+_ADDRESS, _COUNT, _INDEX = "JAX_COORDINATOR_ADDRESS", "JAX_NUM_PROCESSES", "JAX_PROCESS_ID"
+# Words by which a collective operation says that its other end is gone (Gloo, NCCL, JAX's coordination service).
+_LOST = ("gloo", "connection closed by peer", "connection reset", "coordination", "heartbeat", "unavailable", "nccl")
+
+
+@dataclasses.dataclass(frozen=True)
+class Processes:
+    """The processes of a run.
+
+    The first of these that is there says how many they are and where process 0 listens: the arguments; the variables
+    JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID; a SLURM step of several tasks; a TPU machine, whose
+    metadata or GKE's variables say it. Otherwise this process is alone.
+
+    Attributes:
+        coordinator: host:port of process 0.
+        count: of processes.
+        index: of this one.
+        timeout: seconds to wait for the others at the start.
+        heartbeat: seconds without a sign of life after which a process counts as lost, and the others end.
+    """
+
+    coordinator: str | None = None
+    count: int | None = None
+    index: int | None = None
+    timeout: int = 300
+    heartbeat: int = 60
+
+    def __post_init__(self) -> None:
+        given = (self.coordinator, self.count, self.index)
+        if any(value is None for value in given) and any(value is not None for value in given):
+            raise ConfigError("processes: coordinator, count and index go together: set all three, or none of them.")
+        if self.timeout < 1 or self.heartbeat < 1:
+            raise ConfigError(f"processes.timeout={self.timeout} and heartbeat={self.heartbeat} are at least 1 second.")
+
+    def join(self) -> None:
+        """Meet the others, before the first computation; at once where this process is alone.
+
+        Raises:
+            ConfigError: when the place of this process makes no sense.
+            ProcessLost: when the others cannot be reached in time.
+        """
+        place = self._place()
+        if place is None or jax.distributed.is_initialized():
+            return
+        # A signal is this program's to handle, see `training.preemption`; JAX would take it for itself.
+        jax.config.update("jax_enable_preemption_service", False)
+        with _giving_up(self.timeout, place.get("coordinator_address", "the address that the cluster names")):
+            if place.get("process_id"):
+                self._await_listener(place["coordinator_address"])
+            jax.distributed.initialize(
+                **place,
+                initialization_timeout=self.timeout + 60,
+                heartbeat_timeout_seconds=self.heartbeat,
+                shutdown_timeout_seconds=self.heartbeat,
+            )
+
+    def _place(self) -> dict[str, Any] | None:
+        """Arguments of `jax.distributed.initialize`; None for a process that is alone."""
+        if self.coordinator is not None:
+            return _checked(self.coordinator, str(self.count), str(self.index), "processes")
+        if os.environ.get(_ADDRESS) and os.environ.get(_COUNT):
+            return _checked(os.environ[_ADDRESS], os.environ[_COUNT], os.environ.get(_INDEX, ""), "the environment")
+        if int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) > 1:
+            return {"cluster_detection_method": "slurm"}
+        return {} if _on_tpu() else None
+
+    def _await_listener(self, address: str) -> None:
+        """Return when process 0 listens: JAX itself would give no word of where it tries to connect."""
+        host, port = address.rsplit(":", 1)
+        end, reason = time.monotonic() + self.timeout, "no answer"
+        while time.monotonic() < end:
+            try:
+                socket.create_connection((host.strip("[]"), int(port)), timeout=min(5, self.timeout)).close()
+                return
+            except OSError as error:
+                reason = error.strerror or str(error)
+            time.sleep(0.2)
+        raise ProcessLost(
+            f"Process 0 could not be reached at {address} within {self.timeout} s ({reason}). See that it runs there "
+            "and that nothing between bars the port, or wait longer with processes.timeout=SECONDS."
+        )
+
+
+def is_writer() -> bool:
+    """Whether this process writes what a run leaves behind."""
+    return jax.process_index() == 0
+
+
+def on_first(work: Callable[[], Any]) -> None:
+    """Do something on process 0 alone; what goes wrong there ends all processes alike.
+
+    Raises:
+        SpectraxError: what `work` raised, in every process.
+    """
+    on_all(work if is_writer() else lambda: None)
+
+
+def on_all(work: Callable[[], Any]) -> None:
+    """Do something on every process; what goes wrong on one of them ends all alike.
+
+    Raises:
+        SpectraxError: what `work` raised in the first process in which it did.
+    """
+    if jax.process_count() == 1:
+        work()
+        return
+    problem = ""
+    try:
+        work()
+    except SpectraxError as error:
+        problem = json.dumps({"kind": type(error).__name__, "text": str(error)})
+    found = next((text for text in _gather(problem) if text), None)
+    if found is not None:
+        told = json.loads(found)
+        raise getattr(errors, told["kind"], SpectraxError)(told["text"])
+
+
+def agree_on(facts: Mapping[str, Any]) -> None:
+    """Find that every process was started with the same facts (a flat config, versions).
+
+    Raises:
+        ConfigError: naming a process and the first facts that differ.
+    """
+    if jax.process_count() == 1:
+        return
+    told = _gather(json.dumps(facts, default=str))
+    first, mine = json.loads(told[0]), json.loads(told[jax.process_index()])
+    differing = [key for key in sorted({*first, *mine}) if first.get(key) != mine.get(key)]
+    shown = [f"{key} is {mine.get(key)!r}, in process 0 {first.get(key)!r}" for key in differing[:5]]
+    problems = [f"process {index}: {text}" for index, text in enumerate(_gather("; ".join(shown))) if text]
+    if problems:
+        raise ConfigError(
+            "The processes of this run were not started alike:\n  " + "\n  ".join(problems) + "\n"
+            "Start all of them with the same command, code and packages."
+        )
+
+
+def loss_of_another(error: BaseException) -> str | None:
+    """What a failed operation says, in one line, when it failed because another process is gone; None otherwise."""
+    if jax.process_count() == 1 or not isinstance(error, jax.errors.JaxRuntimeError | RuntimeError | OSError):
+        return None
+    text = str(error)
+    return text.splitlines()[0] if any(word in text.lower() for word in _LOST) else None
+
+
+def leave(code: int) -> None:
+    """End this process at once, when it cannot count on the others: JAX would wait for them, and abort."""
+    if jax.distributed.is_initialized() and jax.process_count() > 1:
+        os._exit(code)
+
+
+@contextlib.contextmanager
+def _giving_up(seconds: float, where: str) -> Iterator[None]:
+    """Ends this process with a sentence when what is inside takes longer; JAX would end it with a stack of C++."""
+
+    def give_up() -> None:
+        sys.stdout.flush()
+        print(
+            f"error: The processes of this run did not meet at {where} within {seconds} s. See that all of them were "
+            "started and reach that address, or wait longer with processes.timeout=SECONDS.",
+            file=sys.stderr,
+            flush=True,
+        )
+        os._exit(ProcessLost.exit_code)
+
+    timer = threading.Timer(seconds + 1, give_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _checked(address: str, count: str, index: str, source: str) -> dict[str, Any]:
+    known = count.isdigit() and index.isdigit() and int(index) < int(count) and address.rpartition(":")[2].isdigit()
+    if not known or ":" not in address:
+        raise ConfigError(
+            f"The place of this process, as {source} says it, makes no sense: process {index or '(none)'} of {count} "
+            f"with process 0 at {address}. Give host:port, a count, and an index below it."
+        )
+    return {"coordinator_address": address, "num_processes": int(count), "process_id": int(index)}
+
+
+def _on_tpu() -> bool:
+    chosen = os.environ.get("JAX_PLATFORMS", "")
+    if chosen and "tpu" not in chosen:
+        return False
+    there = glob.glob("/dev/accel[0-9]*") or glob.glob("/dev/vfio/[0-9]*")
+    return bool(there) and importlib.util.find_spec("libtpu") is not None
+
+
+def _gather(text: str) -> list[str]:
+    """The texts of all processes, in their order."""
+    from jax.experimental import multihost_utils
+
+    data = np.frombuffer(text.encode(), np.uint8)
+    lengths = multihost_utils.process_allgather(np.int32(len(data))).reshape(-1)
+    padded = np.zeros(max(1, int(lengths.max())), np.uint8)
+    padded[: len(data)] = data
+    rows = multihost_utils.process_allgather(padded).reshape(jax.process_count(), -1)
+    return [row[:length].tobytes().decode() for row, length in zip(rows, lengths, strict=True)]
