@@ -1,6 +1,7 @@
 """`python -m spectrax.train [+experiment=NAME] [key=value ...]`: train, or continue, or find everything done."""
 
 import contextlib
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +15,15 @@ if TYPE_CHECKING:
 
 def run(config: "DictConfig", overrides: list[str]) -> int:
     """One run, from its config to its summary; the exit code."""
+    from spectrax.parallel import processes
     from spectrax.training.preemption import ending_at_once
 
     with ending_at_once():
-        return _train(config, overrides)
+        try:
+            return _train(config, overrides)
+        except Exception as error:
+            processes.end_if_another_is_lost(error)
+            raise
 
 
 def _train(config: "DictConfig", overrides: list[str]) -> int:
@@ -101,7 +107,17 @@ def _rows(summary: "Summary") -> list[tuple[str, str]]:
     ]
 
 
-main = command(run, __doc__)
+def sweep(overrides: list[str]) -> int:
+    """Many runs; the first exit code that is not 0."""
+    from spectrax.sweeps.driver import sweep
+
+    return sweep(run, overrides)
+
+
+main = command(run, __doc__, sweep)
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    code = main()
+    if "spectrax.parallel.processes" in sys.modules:  # nothing was computed otherwise
+        sys.modules["spectrax.parallel.processes"].part(code)
+    raise SystemExit(code)

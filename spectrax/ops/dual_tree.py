@@ -161,14 +161,22 @@ def _unstacked(x: jax.Array, axis: int) -> list[jax.Array]:
 
 
 def _pad_to_even(x: jax.Array) -> jax.Array:
-    height, width = x.shape[1:3]
-    return jnp.pad(x, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    """The last sample of an axis of odd size twice. By slices: the gradient of `jnp.pad(mode="edge")` moves whole maps of
+    zeros between the devices that share a batch."""
+    for axis in (1, 2):
+        if x.shape[axis] % 2:
+            last = jax.lax.slice_in_dim(x, x.shape[axis] - 1, x.shape[axis], axis=axis)
+            x = jnp.concatenate([x, last], axis)
+    return x
 
 
 def _pad_to_multiple_of_four(x: jax.Array) -> jax.Array:
     """One sample on both sides of an axis that is not a multiple of 4 (it is even)."""
-    sides = [1 if size % 4 else 0 for size in x.shape[1:3]]
-    return jnp.pad(x, ((0, 0), (sides[0],) * 2, (sides[1],) * 2, (0, 0)), mode="edge")
+    for axis in (1, 2):
+        if x.shape[axis] % 4:
+            first, last = (jax.lax.slice_in_dim(x, at, at + 1, axis=axis) for at in (0, x.shape[axis] - 1))
+            x = jnp.concatenate([first, x, last], axis)
+    return x
 
 
 def _crop_to(x: jax.Array, height: int, width: int) -> jax.Array:

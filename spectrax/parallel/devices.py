@@ -5,19 +5,7 @@ import platform
 
 import jax
 
-# Dense peak operations per second of a device, as the makers publish them, by the start of JAX's name of its kind:
-# in bfloat16, and in float32 as its matrix units do it (TF32 on NVIDIA; TPUs multiply float32 in several bfloat16
-# passes, so theirs is not stated).
-_PEAKS = {
-    "NVIDIA H200": {"bfloat16": 989e12, "float32": 495e12},
-    "NVIDIA H100 PCIe": {"bfloat16": 756e12, "float32": 378e12},
-    "NVIDIA H100": {"bfloat16": 989e12, "float32": 495e12},
-    "NVIDIA A100": {"bfloat16": 312e12, "float32": 156e12},
-    "TPU v6": {"bfloat16": 918e12},
-    "TPU v5 lite": {"bfloat16": 197e12},
-    "TPU v5": {"bfloat16": 459e12},
-    "TPU v4": {"bfloat16": 275e12},
-}
+from spectrax.parallel.accelerators import accelerator
 
 
 def describe_devices() -> str:
@@ -51,6 +39,12 @@ def idle_accelerator() -> str | None:
 
 def peak_flops(dtype: str) -> float | None:
     """Published operations per second of all devices together in `dtype`; None where it is not known."""
-    kind = jax.devices()[0].device_kind
-    known = next((peaks for name, peaks in _PEAKS.items() if kind.startswith(name)), {})
-    return known[dtype] * jax.device_count() if dtype in known else None
+    known = accelerator(jax.devices()[0].device_kind)
+    return None if known is None or dtype not in known.flops else known.flops[dtype] * jax.device_count()
+
+
+def target_platform() -> str:
+    """For which platform what is traced here will be compiled: that of the mesh in force, whose devices need not be
+    here; without a mesh, the one that JAX uses."""
+    device = jax.sharding.get_abstract_mesh().abstract_device
+    return device.platform if device is not None else jax.default_backend()

@@ -26,7 +26,8 @@ from spectrax.core.errors import ConfigError, ProcessLost, SpectraxError
 # What the launcher of a run on this machine says to each process, and JAX's own names for it.
 _ADDRESS, _COUNT, _INDEX = "JAX_COORDINATOR_ADDRESS", "JAX_NUM_PROCESSES", "JAX_PROCESS_ID"
 # Words by which a collective operation says that its other end is gone (Gloo, NCCL, JAX's coordination service).
-_LOST = ("gloo", "connection closed by peer", "connection reset", "coordination", "heartbeat", "unavailable", "nccl")
+_LOST = ("gloo", "nccl", "connection closed by peer", "connection reset", "coordination", "heartbeat", "barrier")
+_PARTING = 10.0  # seconds that a process which ends waits for the others to end too
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,41 +162,59 @@ def agree_on(facts: Mapping[str, Any]) -> None:
         )
 
 
-def loss_of_another(error: BaseException) -> str | None:
-    """What a failed operation says, in one line, when it failed because another process is gone; None otherwise."""
-    if jax.process_count() == 1 or not isinstance(error, jax.errors.JaxRuntimeError | RuntimeError | OSError):
-        return None
-    text = str(error)
-    return text.splitlines()[0] if any(word in text.lower() for word in _LOST) else None
+def end_if_another_is_lost(error: BaseException) -> None:
+    """End this process with a sentence, if the error is what an operation raises whose other end is gone.
+
+    At once: whatever else would be closed on the way out waits for the others, and JAX aborts when they stay away.
+    """
+    if jax.process_count() > 1 and any(word in str(error).lower() for word in _LOST):
+        reason = str(error).splitlines()[0][:200]
+        _end(
+            f"Another process of this run is gone ({reason}). What was saved is intact: start all processes again with "
+            "the same command to continue."
+        )
 
 
-def leave(code: int) -> None:
-    """End this process at once, when it cannot count on the others: JAX would wait for them, and abort."""
-    if jax.distributed.is_initialized() and jax.process_count() > 1:
+def part(code: int) -> None:
+    """Leave the other processes, when everything is said; `code` is what this process ends with.
+
+    Together, if they end too. A process that knows that another is lost, or whose others do not come to an end, does
+    not wait: JAX would, for long, and abort.
+    """
+    if not jax.distributed.is_initialized() or jax.process_count() == 1:
+        return
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if code == ProcessLost.exit_code:
         os._exit(code)
+    timer = threading.Timer(_PARTING, os._exit, (code,))
+    timer.daemon = True
+    timer.start()
+    jax.distributed.shutdown()
+    timer.cancel()
 
 
 @contextlib.contextmanager
 def _giving_up(seconds: float, where: str) -> Iterator[None]:
     """Ends this process with a sentence when what is inside takes longer; JAX would end it with a stack of C++."""
 
-    def give_up() -> None:
-        sys.stdout.flush()
-        print(
-            f"error: The processes of this run did not meet at {where} within {seconds} s. See that all of them were "
-            "started and reach that address, or wait longer with processes.timeout=SECONDS.",
-            file=sys.stderr,
-            flush=True,
-        )
-        os._exit(ProcessLost.exit_code)
-
-    timer = threading.Timer(seconds + 1, give_up)
+    text = (
+        f"The processes of this run did not meet at {where} within {seconds} s. See that all of them were started and "
+        "reach that address, or wait longer with processes.timeout=SECONDS."
+    )
+    timer = threading.Timer(seconds + 1, _end, (text,))
     timer.daemon = True
     timer.start()
     try:
         yield
     finally:
         timer.cancel()
+
+
+def _end(text: str) -> None:
+    sys.stdout.flush()
+    print(f"error: {text}", file=sys.stderr, flush=True)
+    os._exit(ProcessLost.exit_code)
 
 
 def _checked(address: str, count: str, index: str, source: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from orbax.checkpoint import checkpoint_managers as policies
 
 from spectrax.core.errors import CheckpointError, RunDirectoryError
 from spectrax.core.trees import leaf_paths
+from spectrax.parallel import processes
 from spectrax.training import background
 from spectrax.training.fingerprint import fingerprints
 from spectrax.training.state import TrainState
@@ -117,6 +118,7 @@ class Checkpoints:
             except CheckpointError:
                 raise
             except Exception as error:
+                processes.end_if_another_is_lost(error)
                 if not _is_damage(error):
                     raise CheckpointError(
                         f"The checkpoint {self.directory}/step_{step} cannot be read ({_first_line(error)}). It was "
@@ -218,6 +220,8 @@ class _writing:
         return None
 
     def __exit__(self, kind: type | None, error: BaseException | None, _: Any) -> None:
+        if isinstance(error, Exception):
+            processes.end_if_another_is_lost(error)
         if isinstance(error, Exception) and not isinstance(error, CheckpointError | RunDirectoryError):
             reason = "the disk is full" if "No space left" in str(error) else _first_line(error)
             raise RunDirectoryError(

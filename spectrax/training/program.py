@@ -106,6 +106,7 @@ class Program(Inference):
         shardings = jax.tree.map(lambda leaf: leaf.sharding, self.abstract_state)
         self._create = jax.jit(create, out_shardings=shardings, compiler_options=self._plainly)
         self._batch = jax.eval_shape(loader.fetch, loader.resident_shapes, loader.example_feed())
+        self._batch_size = jax.tree.leaves(self._batch)[0].shape[0]
         self.leaf_names = finite.leaf_names(self._batch, self.abstract_state.parameters)
         self.parameters = trees.parameter_count(self.abstract_state.parameters)
         self.compile_seconds = 0.0
@@ -151,8 +152,7 @@ class Program(Inference):
 
     def metrics(self) -> list[str]:
         """The names of what evaluation measures."""
-        size = jax.tree.leaves(self._batch)[0].shape[0]
-        mask = jax.ShapeDtypeStruct((size,), jnp.bool_)
+        mask = jax.ShapeDtypeStruct((self._batch_size,), jnp.bool_)
         return self.metric_names(self.abstract_state.evaluated, {**self._batch, "mask": mask})
 
     def create(self) -> TrainState:
@@ -186,9 +186,9 @@ class Program(Inference):
         count = self.layout.batch_shards // self.layout.process_share()[1]
         return self.layout.put_share(np.full(count, stop, np.int32))
 
-    def _stop_shapes(self) -> Any:
+    def _stop_shapes(self, share: int = 1) -> Any:
         several = jax.process_count() > 1
-        return _shaped(np.zeros(self.layout.batch_shards, np.int32), self.layout.batch()) if several else None
+        return _shaped(np.zeros(self.layout.batch_shards // share, np.int32), self.layout.batch()) if several else None
 
     def close(self) -> None:
         """Nothing to end."""
@@ -232,20 +232,24 @@ class Pmapped(Program):
             devices=list(mesh.devices),
             donate_argnums=0 if self._donate else (),
         )
-        feeds = jax.tree.map(self._apart, self._stacked(self._loader.example_feed()))
+        share = self.layout.process_share()[1]
+        feeds = jax.tree.map(self._apart, self._stacked(self._loader.example_feed((0, share))))
+        arguments = (self.abstract_state, self._loader.resident_shapes, feeds, np.int32(1), self._stop_shapes(share))
+        if jax.process_count() > 1:
+            # `pmap` itself takes one process's part of everything, and asks it where it is.
+            arguments = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), arguments)
         # The mesh in force would have to be the one that `pmap` makes for itself.
         with jax.set_mesh(mesh):
-            return step.lower(
-                self.abstract_state, self._loader.resident_shapes, feeds, np.int32(1), self._stop_shapes()
-            )
+            return step.lower(*arguments)
 
     def _placed(self, stacked: Any) -> Any:
         return jax.tree.map(self._apart, super()._placed(stacked))
 
     def _apart(self, leaf: Any) -> Any:
-        """(calls, batch, ...) -> (calls, devices, examples of each, ...)."""
-        calls, batch, *rest = leaf.shape
-        shape = (calls, self.layout.batch_shards, batch // self.layout.batch_shards, *rest)
+        """(calls, examples, ...) -> (calls, devices, examples of each, ...)."""
+        calls, count, *rest = leaf.shape
+        each = self._batch_size // self.layout.batch_shards
+        shape = (calls, count // each, each, *rest)
         if isinstance(leaf, jax.ShapeDtypeStruct):
             return jax.ShapeDtypeStruct(shape, leaf.dtype)
         return leaf.reshape(shape)
