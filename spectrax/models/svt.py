@@ -22,7 +22,7 @@ from spectrax.nn import initializers
 from spectrax.nn.attention import Attention
 from spectrax.nn.drop_path import drop_path
 from spectrax.nn.feed_forward import ConvolutionalFeedForward, FeedForward
-from spectrax.nn.normalisation import BatchNorm, LayerNorm
+from spectrax.nn.normalisation import BatchNorm, LayerNorm, Scope
 from spectrax.nn.scattering import ScatterChannel, ScatterChannelToken
 
 _EMBEDDING_EPSILON = 1e-5  # of the LayerNorms after patch embeddings; all others have 1e-6
@@ -43,6 +43,7 @@ class SVT(nnx.Module):
         scatter_stages: how many of the first stages mix by wavelets; the others by attention.
         mixer: "channel" or "channel_token", the kind of wavelet mixing.
         drop_path: largest stochastic-depth rate; rates rise linearly from 0 over all blocks.
+        batch_norm: "global" normalises the stem by the whole batch, "device" by each device's part of it.
         token_label: add the auxiliary head over tokens (Jiang et al., "All tokens matter", NeurIPS 2021).
         dtype: compute dtype; parameters, norms, softmax and wavelets are float32.
         remat: recompute each block in the backward pass.
@@ -65,6 +66,7 @@ class SVT(nnx.Module):
         scatter_stages: int,
         mixer: Literal["channel", "channel_token"] = "channel_token",
         drop_path: float = 0.0,
+        batch_norm: Scope = "global",
         token_label: bool = False,
         dtype: Literal["float32", "bfloat16"] = "float32",
         remat: bool = False,
@@ -84,7 +86,7 @@ class SVT(nnx.Module):
         stages = []
         for index in range(4):
             if index == 0:
-                embedding = Stem(in_channels, stem_width, dims[0], dtype=dtype, rngs=rngs)
+                embedding = Stem(in_channels, stem_width, dims[0], scope=batch_norm, dtype=dtype, rngs=rngs)
             else:
                 embedding = Downsample(dims[index - 1], dims[index], dtype=dtype, rngs=rngs)
             blocks = []
@@ -185,11 +187,13 @@ class MapAttention(nnx.Module):
 class Stem(nnx.Module):
     """A 7x7 stride-2 and two 3x3 convolutions with BatchNorm and ReLU, a 3x3 stride-2 projection, and a norm."""
 
-    def __init__(self, in_channels: int, width: int, out_channels: int, *, dtype: str, rngs: nnx.Rngs):
+    def __init__(
+        self, in_channels: int, width: int, out_channels: int, *, scope: Scope, dtype: str, rngs: nnx.Rngs
+    ):
         sizes = [(in_channels, 7, 2), (width, 3, 1), (width, 3, 1)]
         convolutions = [_convolution(i, width, k, s, bias=False, dtype=dtype, rngs=rngs) for i, k, s in sizes]
         self.convolutions = nnx.List(convolutions)
-        self.batch_norms = nnx.List([BatchNorm(width, dtype=dtype) for _ in sizes])
+        self.batch_norms = nnx.List([BatchNorm(width, dtype=dtype, scope=scope) for _ in sizes])
         self.projection = _convolution(width, out_channels, 3, 2, bias=True, dtype=dtype, rngs=rngs)
         self.norm = LayerNorm(out_channels, epsilon=_EMBEDDING_EPSILON, dtype=dtype)
 

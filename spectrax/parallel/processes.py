@@ -15,13 +15,15 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
 
 from spectrax.core import errors
 from spectrax.core.errors import ConfigError, ProcessLost, SpectraxError
+
+T = TypeVar("T")
 
 # What the launcher of a run on this machine says to each process, and JAX's own names for it.
 _ADDRESS, _COUNT, _INDEX = "JAX_COORDINATOR_ADDRESS", "JAX_NUM_PROCESSES", "JAX_PROCESS_ID"
@@ -140,6 +142,28 @@ def on_all(work: Callable[[], Any]) -> None:
     if found is not None:
         told = json.loads(found)
         raise getattr(errors, told["kind"], SpectraxError)(told["text"])
+
+
+def together(work: Callable[[], T]) -> T:
+    """What `work` gives; where it fails in one process, it fails in all, so that they go on alike.
+
+    Raises:
+        Exception: what `work` raised here; FileNotFoundError, with its words, when only another process failed.
+    """
+    if jax.process_count() == 1:
+        return work()
+    result, failure = None, None
+    try:
+        result = work()
+    except Exception as error:
+        failure = error
+    told = _gather("" if failure is None else f"{type(failure).__name__}: {failure}")
+    if failure is not None:
+        raise failure
+    elsewhere = next((f"process {index}: {text}" for index, text in enumerate(told) if text), None)
+    if elsewhere is not None:
+        raise FileNotFoundError(elsewhere)
+    return result
 
 
 def agree_on(facts: Mapping[str, Any]) -> None:

@@ -25,7 +25,7 @@ _NOT_IN_A_CLOUD = {
     "TPU_WORKER_HOSTNAMES": "localhost",
     "TPU_WORKER_ID": "0",
 }
-_EXAMPLES = {"v5e": "v5e:16x16", "v5p": "v5p:4x4x4", "v6e": "v6e:8x8"}
+_EXAMPLES = ("v5e:16x16", "v5p:4x4x4", "v6e:8x8")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +113,7 @@ def keep_to_cpu() -> None:
 
 
 def _refusal(text: str) -> str:
-    forms = ", ".join(_EXAMPLES[chip.topology] for chip in reversed(ACCELERATORS) if chip.topology)
+    forms = ", ".join(_EXAMPLES)
     return (
         f"topology={text} is not a slice that the compiler knows. Give the chip and its numbers along each axis: "
         f"{forms} (v5e and v6e: two axes up to 16x16; v5p: three, multiples of 2x2x1)."

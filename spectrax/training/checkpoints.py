@@ -112,7 +112,7 @@ class Checkpoints:
         damaged: dict[int, Exception] = {}
         for step in reversed(self.steps()):
             try:
-                meta = self._meta(step)
+                meta = processes.together(lambda step=step: self._meta(step))
                 _compare_shapes(meta["shapes"], _shapes(tree), self.directory / f"step_{step}")
                 restored = self._restore(step, "state", tree, meta)
             except CheckpointError:
@@ -178,7 +178,7 @@ class Checkpoints:
 
     def _restore(self, step: int, item: str, abstract: Any, meta: Mapping[str, Any]) -> Any:
         arguments = ocp.args.Composite(**{item: ocp.args.StandardRestore(abstract)})
-        restored = self._manager.restore(step, args=arguments)[item]
+        restored = processes.together(lambda: self._manager.restore(step, args=arguments)[item])
         found, expected = fingerprints(restored), meta["fingerprints"][item]
         damaged = [path for path in expected if found.get(path) != expected[path]]
         if damaged:
@@ -189,15 +189,13 @@ class Checkpoints:
         """Keep a damaged checkpoint out of the way, so that its step can be saved again."""
         source = self.directory / f"step_{step}"
         target = self.directory.parent / "damaged_checkpoints" / source.name
+        self._manager.close()
+        processes.on_first(lambda: _move(source, target))
+        self._manager = self._open()
         logger.warning(
             "Checkpoint step %d is damaged (%s); moved to %s, going on from the one before.",
             step, _first_line(error), target,
         )  # fmt: skip
-        self._manager.close()
-        shutil.rmtree(target, ignore_errors=True)
-        target.parent.mkdir(exist_ok=True)
-        source.rename(target)
-        self._manager = self._open()
 
 
 class _KeepBest(policies.PreservationPolicy):
@@ -228,6 +226,12 @@ class _writing:
                 f"A checkpoint could not be written to {self.directory} ({reason}). Earlier checkpoints "
                 "are intact: make room or mend the permissions, then run the same command to continue."
             ) from error
+
+
+def _move(source: Path, target: Path) -> None:
+    shutil.rmtree(target, ignore_errors=True)
+    target.parent.mkdir(exist_ok=True)
+    source.rename(target)
 
 
 def _is_damage(error: Exception) -> bool:

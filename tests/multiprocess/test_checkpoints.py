@@ -1,6 +1,7 @@
 """Checkpoints do not depend on how many processes wrote them."""
 
 import json
+import shutil
 
 import members
 import numpy as np
@@ -57,3 +58,17 @@ def test_a_checkpoint_of_two_is_evaluated_and_predicts_on_one_cpu(undisturbed, d
     )
     assert code == 0, output
     assert (tmp_path / "out" / "predictions.csv").read_text().count("\n") == 2
+
+
+def test_damage_that_one_process_meets_is_stepped_over_by_all(undisturbed, data_dir, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(undisturbed, run)
+    written = [path for path in (run / "checkpoints" / "step_60" / "state").rglob("*") if path.is_file()]
+    largest = max(written, key=lambda path: path.stat().st_size)
+    largest.write_bytes(largest.read_bytes()[: largest.stat().st_size // 2])
+    outputs = members.train(f"run_dir={run}", "trainer.steps=62", cwd=tmp_path, data_dir=data_dir)
+    assert "Checkpoint step 60 is damaged" in outputs[0] and "Continuing from step 40" in outputs[0]
+    assert (run / "damaged_checkpoints" / "step_60").is_dir()
+    before, after = members.metrics(undisturbed), members.metrics(run)
+    losses = [key for key in before if key[1:] == ("train", "loss")]
+    assert {key: after[key] for key in losses} == {key: before[key] for key in losses}
