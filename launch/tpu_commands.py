@@ -11,6 +11,7 @@ from buckets import Folder
 
 WORKER = "tpu_worker.sh"
 DIRECTORY = "spectrax"  # in the home directory of every worker
+_ALIVE = "-o ServerAliveInterval=30 -o ServerAliveCountMax=4"  # without an answer for two minutes it is lost
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,15 +22,13 @@ class Request:
         accelerator: accelerator type, such as v5litepod-16.
         runtime: version of the machines' software.
         spot: cheaper, and taken away when others need it.
-        queued: wait in Google's queue until there is room.
-        valid_for: how long to wait there at most, such as 6h; None: without end.
+        valid_for: how long to wait in the queue at most, such as 6h; None: without end.
         options: further ones of gcloud's `create`.
     """
 
     accelerator: str
     runtime: str
     spot: bool = False
-    queued: bool = False
     valid_for: str | None = None
     options: Sequence[str] = ()
 
@@ -79,10 +78,7 @@ class Pod:
     def on_workers(self, *calls: Sequence[str], workers: str = "all") -> list[str]:
         """Calls `tpu_worker.sh` on the workers, once for each list of words, until one fails."""
         command = " && ".join(shlex.join(["bash", f"{DIRECTORY}/{WORKER}", *words]) for words in calls)
-        alive = (
-            "--ssh-flag=-o ServerAliveInterval=30 -o ServerAliveCountMax=4"  # without an answer for two minutes: lost
-        )
-        words = [f"--worker={workers}", alive, "--quiet", f"--command={command}"]
+        words = [f"--worker={workers}", f"--ssh-flag={_ALIVE}", "--quiet", f"--command={command}"]
         return self._tpus("tpu-vm", "ssh", self.name, *words)
 
     def _tpus(self, kind: str, verb: str, *words: str) -> list[str]:

@@ -25,10 +25,12 @@ def request(options: argparse.Namespace) -> Request:
     """What --accelerator, or --type and --topology, ask for; raises `Mistake`."""
     if bool(options.accelerator) == bool(options.topology) or bool(options.type) != bool(options.topology):
         raise Mistake("Give either --accelerator, such as v5litepod-16, or --type and --topology, such as v5e and 4x4.")
+    if options.valid_for and not options.queued:
+        raise Mistake("--valid-for is for the queue: give --queued too.")
     asked = by_accelerator(options.accelerator) if options.accelerator else by_topology(options.type, options.topology)
     require_compact(asked)
     runtime = options.version or asked.generation.runtime
-    return Request(asked.accelerator, runtime, options.spot, options.queued, options.valid_for, options.option)
+    return Request(asked.accelerator, runtime, options.spot, options.valid_for, options.option)
 
 
 def log(options: argparse.Namespace) -> list[str]:

@@ -39,7 +39,10 @@ install() {
 }
 
 mount_buckets() {
-  command -v gcsfuse >/dev/null || install_gcsfuse
+  command -v gcsfuse >/dev/null || {
+    say "gcsfuse is not installed: https://cloud.google.com/storage/docs/cloud-storage-fuse/install says how"
+    exit 1
+  }
   for bucket in "$@"; do
     if mountpoint --quiet "/gcs/$bucket"; then continue; fi
     sudo mkdir -p "/gcs/$bucket"
@@ -51,15 +54,6 @@ mount_buckets() {
       exit 1
     }
   done
-}
-
-install_gcsfuse() {  # as https://cloud.google.com/storage/docs/cloud-storage-fuse/install says
-  repository="https://packages.cloud.google.com/apt gcsfuse-$(lsb_release --codename --short) main"
-  key=/usr/share/keyrings/cloud.google.asc
-  curl --fail --silent https://packages.cloud.google.com/apt/doc/apt-key.gpg | sudo tee "$key" >/dev/null
-  echo "deb [signed-by=$key] $repository" | sudo tee /etc/apt/sources.list.d/gcsfuse.list >/dev/null
-  sudo apt-get -qq update
-  sudo apt-get -qq install -y gcsfuse >/dev/null
 }
 
 keep_runs() {

@@ -24,7 +24,7 @@ logger = logging.getLogger("spectrax")
 
 # What may differ between two starts of one run: where things are, what is shown, which devices compute.
 _NOT_HASHED = ("run_dir", "data_dir", "writer", "mesh", "processes")
-_NOT_HASHED_ANYWHERE = ("data_dir", "manual_dir", "tfds_dir", "image_dir", "parallel")
+_NOT_HASHED_ANYWHERE = ("data_dir", "manual_dir", "tfds_dir", "image_dir", "parallel", "patience")
 
 
 def compose(experiment: str, overrides: Sequence[str]) -> DictConfig:

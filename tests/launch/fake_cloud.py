@@ -25,7 +25,9 @@ _GCLOUD = """
         if [ -e "$CLOUD/full" ]; then echo "ERROR: (gcloud) there is no more capacity" >&2; exit 1; fi
         mkdir -p "$CLOUD/worker0" "$CLOUD/worker1"; echo READY >"$CLOUD/state" ;;
       *" delete "*)
-        for file in "$CLOUD"/worker?/spectrax/.run/pid; do kill -KILL "$(cat "$file")"; done 2>/dev/null
+        for file in "$CLOUD"/worker?/spectrax/.run/pid; do  # with all that they have started
+          kill -KILL -- "-$(cut -d ' ' -f 5 "/proc/$(cat "$file")/stat")"
+        done 2>/dev/null
         rm -rf "$CLOUD"/worker? "$CLOUD/state" "$CLOUD/request" ;;
       *" scp "*) for worker in 0 1; do cp -R "$6" "$CLOUD/worker$worker"; done ;;
       *" ssh "*)

@@ -58,6 +58,7 @@ SLICE = ["--accelerator", "v5litepod-8"]
         (["create", "p", *WHERE, "--accelerator=v5e-16"], "Did you mean v5litepod-16?"),
         (["create", "p", *WHERE, "--accelerator=v6e-9"], "The nearest: v6e-4, v6e-8, v6e-16."),
         (["create", "p", *WHERE, "--type=v5e"], "Give either --accelerator"),
+        (["create", "p", *WHERE, *SLICE, "--valid-for=6h"], "--valid-for is for the queue: give --queued too"),
         (["up", "p", *WHERE, *SLICE], "Give the command after --"),
         (["up", "p", *WHERE, *SLICE, "--copy=nowhere", *TRAIN], "nowhere, which --copy names, is not here"),
         (["up", "p", *WHERE, *SLICE, "--bucket=gs://missing/runs", *TRAIN], "gs://missing cannot be reached"),
@@ -118,12 +119,12 @@ def test_buckets_are_mounted_alike_on_pods_and_on_gke():
     )
 
 
-# What the workers run; LIFE counts the slices that there were.
+# What the workers run; `lives` counts how often they have begun.
 STUB = """
 mode=$1
 lives=$(cat "$CLOUD/lives$WORKER" 2>/dev/null || echo 0)
 echo $((lives + 1)) >"$CLOUD/lives$WORKER"
-trap 'echo saved; exit 75' TERM
+trap 'kill $!; echo saved; exit 75' TERM
 pause() { sleep "$1" & wait $!; }
 echo "begun $mode, time $lives, by $(readlink runs)"
 case "$mode$lives" in

@@ -217,7 +217,14 @@ def test_unreadable_yaml_is_named(tmp_path, monkeypatch):
 
 def test_the_hash_names_what_is_computed_not_where():
     base = config_hash(resolved())
-    for same in (["data_dir=/elsewhere"], ["writer=quiet"], ["mesh.data=1"], ["run_dir=/r"]):
+    for same in (
+        ["data_dir=/elsewhere"],
+        ["trainer.parallel=pmap"],
+        ["trainer.patience=9"],
+        ["writer=quiet"],
+        ["mesh.data=1"],
+        ["run_dir=/r"],
+    ):
         assert config_hash(resolved(*same)) == base, same
     for other in (["seed=1"], ["trainer.steps=3"], ["model.stem_width=8"]):
         assert config_hash(resolved(*other)) != base, other
