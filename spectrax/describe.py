@@ -1,9 +1,10 @@
-"""`python -m spectrax.describe [+experiment=NAME | checkpoint=RUN]`: what an experiment is and what it costs."""
+"""`python -m spectrax.describe [+experiment=NAME | checkpoint=RUN] [topology=v5e:16x16]`: what it is and what it costs.
+
+With a topology its training step is compiled for that slice of TPUs, which need not be here.
+"""
 
 import dataclasses
 import os
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,27 +17,58 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from spectrax.core.protocols import Experiment
+    from spectrax.parallel.topology import Topology
 
 _KEYS = {
     "checkpoint": "a run directory, instead of an experiment",
     "depth": "how deep the table of modules goes (default 4 names below the root)",
+    "topology": "compile the training step for this slice, such as v5e:16x16, v5p:4x4x4, v6e:8x8 (extra: tpu)",
+    "effort": "low or full: how hard the compiler for topology= tries (default low: minutes, not many)",
     "output": "file for everything as JSON",
 }
 
 
 def run(keys: "Mapping[str, str]", overrides: list[str]) -> int:
     """Print the object graph, the modules, the cost of a training step and the data card; no data are needed."""
-    from spectrax.assembly import assemble
-    from spectrax.config.build import build
     from spectrax.config.compose import compose_command
     from spectrax.core.files import told_if_unwritable, write_json
-    from spectrax.parallel import devices, startup
+    from spectrax.parallel import topology
     from spectrax.saved_config import reopen
 
+    _check(keys)
+    wanted = topology.parse(keys["topology"]) if "topology" in keys else None
+    config = reopen(Path(keys["checkpoint"]), overrides) if "checkpoint" in keys else compose_command(overrides)
+    depth = int(keys.get("depth", "4"))
+    if wanted is None:
+        found = _here(config, depth)
+        _print(config, found)
+    else:
+        found = _there(config, depth, wanted, keys.get("effort", "low"))
+    if "output" in keys:
+        with told_if_unwritable(keys["output"]):
+            write_json(keys["output"], found)
+        print(f"Written: {keys['output']}")
+    return 0
+
+
+def _check(keys: "Mapping[str, str]") -> None:
     depth = keys.get("depth", "4")
     if not depth.isdigit() or not int(depth):
         raise ConfigError(f"depth={depth} should be a whole number from 1.")
-    config = reopen(Path(keys["checkpoint"]), overrides) if "checkpoint" in keys else compose_command(overrides)
+    if keys.get("effort", "low") not in ("low", "full"):
+        raise ConfigError(f"effort={keys['effort']} should be low or full.")
+    if "effort" in keys and "topology" not in keys:
+        raise ConfigError("effort= is for the compiler of topology=. Give both, or none.")
+
+
+def _here(config: "DictConfig", depth: int) -> dict[str, Any]:
+    """The experiment on this machine."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from spectrax.assembly import assemble
+    from spectrax.config.build import build
+    from spectrax.parallel import devices, startup
+
     if Path(config.data_dir).is_dir():
         startup.start(Path(config.data_dir) / "compiled")
     trainer, experiment = build(config.trainer), assemble(config)
@@ -44,8 +76,8 @@ def run(keys: "Mapping[str, str]", overrides: list[str]) -> int:
     with ThreadPoolExecutor() as pool:
         # Compiling the step takes longest, and leaves Python free.
         step = pool.submit(step_cost) if step_cost else None
-        modules = [dataclasses.asdict(cost) for cost in costs(experiment, int(depth))]
-    found = {
+        modules = costs(experiment, depth)
+    return {
         "experiment": experiment.name,
         "device": devices.describe_devices(),
         "device_memory_bytes": device_memory(),
@@ -54,16 +86,36 @@ def run(keys: "Mapping[str, str]", overrides: list[str]) -> int:
         "batch_size": config.trainer.get("batch_size"),
         "data": dataclasses.asdict(experiment.dataset.card()),
     }
+
+
+def _there(config: "DictConfig", depth: int, wanted: "Topology", effort: str) -> dict[str, Any]:
+    """The experiment, with its step compiled for a slice that is not here; printed as it becomes known."""
+    from spectrax import slice_description
+    from spectrax.assembly import assemble
+
+    pending = slice_description.begin(config, wanted, effort)
+    plain = assemble(_on_one_device(config))
+    found = {
+        "experiment": plain.name,
+        "modules": costs(plain, depth),
+        "batch_size": config.trainer.batch_size,
+        "data": dataclasses.asdict(plain.dataset.card()),
+    }
     _print(config, found)
-    if "output" in keys:
-        with told_if_unwritable(keys["output"]):
-            write_json(keys["output"], found)
-        print(f"Written: {keys['output']}")
-    return 0
+    step = pending.finish()
+    slice_description.show(step, wanted, pending.remembered)
+    return {**found, "slice": slice_description.as_json(step, wanted)}
 
 
-def costs(experiment: "Experiment", depth: int) -> list[Any]:
-    """The `ModuleCost`s of an evaluation of one example."""
+def _on_one_device(config: "DictConfig") -> "DictConfig":
+    """The config for any machine: its own mesh may need more devices."""
+    from omegaconf import OmegaConf
+
+    return OmegaConf.merge(config, {"mesh": {"data": 1, "fsdp": 1, "model": 1}})
+
+
+def costs(experiment: "Experiment", depth: int) -> list[dict[str, Any]]:
+    """The `ModuleCost`s of an evaluation of one example, as dicts."""
     import jax
 
     from spectrax.diagnostics.module_costs import module_costs
@@ -72,7 +124,8 @@ def costs(experiment: "Experiment", depth: int) -> list[Any]:
     example = {name: jax.ShapeDtypeStruct((1, *field.shape), field.dtype) for name, field in fields.items()}
     inputs = experiment.task.inputs(example)
     with jax.set_mesh(experiment.layout.mesh):
-        return module_costs(experiment.make_model, lambda model, x: model(x, train=False, key=None), inputs, depth)
+        found = module_costs(experiment.make_model, lambda model, x: model(x, train=False, key=None), inputs, depth)
+    return [dataclasses.asdict(cost) for cost in found]
 
 
 def device_memory() -> int | None:
@@ -88,76 +141,21 @@ def device_memory() -> int | None:
 def _print(config: "DictConfig", found: "Mapping[str, Any]") -> None:
     from rich.console import Console
 
+    from spectrax.described import experiment_text
+
     console = Console(soft_wrap=True, highlight=False)
-    console.print(_graph(config))
-    console.print(_modules(found["modules"]))
-    step, memory = found["training_step"], found["device_memory_bytes"]
+    console.print(experiment_text.graph(config))
+    console.print(experiment_text.modules(found["modules"]))
+    step = found.get("training_step")
     if step is not None:
+        memory = found["device_memory_bytes"]
         work = f"{step['flops']:.3g} operations" if step["flops"] else "unknown operations"
         used = f"{step['memory_bytes'] / 2**20:,.0f} MiB" if step["memory_bytes"] else "unknown memory"
         there = f" of {memory / 2**30:,.1f} GiB" if memory else ""
         console.print(
             f"Training step of {found['batch_size']:,} examples: {work}, {used}{there} per device ({found['device']})."
         )
-    for name, value in found["data"].items():
-        console.print(f"  {name.replace('_', ' '):<14} {_said(value)}", markup=False)
-
-
-def _said(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {count:,}" for key, count in value.items())
-    return str(value) or "none"
-
-
-def _graph(config: "DictConfig") -> Any:
-    """The nodes of the config with their plain arguments; where one refers to another node, its key."""
-    from omegaconf import OmegaConf
-    from rich.tree import Tree
-
-    root = Tree(f"[bold]{config.experiment}[/bold]")
-    written = OmegaConf.to_container(config, resolve=False)
-    for name, node in OmegaConf.to_container(config, resolve=True).items():
-        if isinstance(node, dict):
-            _grow(root, name, node, written[name])
-    return root
-
-
-def _grow(tree: Any, name: str, node: "Mapping[str, Any]", written: Any) -> None:
-    from rich.markup import escape
-
-    nested = {key: value for key, value in node.items() if _holds_nodes(value)}
-    plain = ", ".join(f"{key}={value}" for key, value in node.items() if key not in nested and key != "_target_")
-    branch = tree.add(f"[bold]{name}[/bold] {node.get('_target_', '')} [dim]{escape(plain)}[/dim]")
-    for key, value in nested.items():
-        source = written[key] if isinstance(written, dict) else value
-        if isinstance(source, str):
-            branch.add(f"[bold]{key}[/bold] [dim]{source}[/dim]")
-        elif isinstance(value, dict):
-            _grow(branch, key, value, source)
-        else:
-            for index, item in enumerate(value):
-                if isinstance(item, dict):
-                    _grow(branch, f"{key}.{index}", item, source[index])
-
-
-def _holds_nodes(value: Any) -> bool:
-    return isinstance(value, dict) or (isinstance(value, list) and any(isinstance(item, dict) for item in value))
-
-
-def _modules(rows: Sequence["Mapping[str, Any]"]) -> Any:
-    from rich.table import Table
-
-    table = Table(title="Modules, one example", title_justify="left")
-    for title in ("module", "class", "output"):
-        table.add_column(title, overflow="fold")
-    for title in ("parameters", "operations", "activations"):
-        table.add_column(title, justify="right")
-    for row in rows:
-        name = row["path"] or "the whole network"
-        flops = "" if row["flops"] is None else f"{row['flops']:,.0f}"
-        size = f"{row['activation_bytes'] / 1024:,.1f} KiB"
-        table.add_row(name, row["kind"], row["output"], f"{row['parameters']:,}", flops, size)
-    return table
+    console.print(experiment_text.card(found["data"]), markup=False)
 
 
 main = plain_command(run, __doc__, _KEYS)

@@ -5,6 +5,7 @@ from flax import nnx
 
 from spectrax.nn import initializers
 from spectrax.nn.depthwise import DepthwiseConv3x3
+from spectrax.parallel.devices import target_platform
 
 
 def gelu(x: jax.Array) -> jax.Array:
@@ -68,7 +69,7 @@ def _images_at_once(batch: int, image_bytes: int) -> int:
     alone = jax.device_count() == 1 and jax.sharding.get_abstract_mesh().size <= 1
     # In a function that is exported, the batch's size is a symbol, which nothing is known to divide.
     known = isinstance(batch, int)
-    if jax.default_backend() != "cpu" or not alone or not known or image_bytes < 2**19:
+    if target_platform() != "cpu" or not alone or not known or image_bytes < 2**19:
         return batch
     limit = max(1, 2**21 // image_bytes)
     return max(count for count in range(1, batch + 1) if batch % count == 0 and count <= limit)

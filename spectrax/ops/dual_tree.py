@@ -161,8 +161,8 @@ def _unstacked(x: jax.Array, axis: int) -> list[jax.Array]:
 
 
 def _pad_to_even(x: jax.Array) -> jax.Array:
-    """The last sample of an axis of odd size twice. By slices: the gradient of `jnp.pad(mode="edge")` moves whole maps of
-    zeros between the devices that share a batch."""
+    """The last sample of an axis of odd size twice. By slices: the gradient of `jnp.pad(mode="edge")` moves whole maps
+    of zeros between the devices that share a batch."""
     for axis in (1, 2):
         if x.shape[axis] % 2:
             last = jax.lax.slice_in_dim(x, x.shape[axis] - 1, x.shape[axis], axis=axis)

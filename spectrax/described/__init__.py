@@ -1,0 +1,1 @@
+"""What `describe` tells: the parts of its answer."""

@@ -1,0 +1,70 @@
+"""An experiment for people: its nodes as a tree, its modules as a table."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+
+def graph(config: "DictConfig") -> Any:
+    """The nodes of the config with their plain arguments; where one refers to another node, its key."""
+    from omegaconf import OmegaConf
+    from rich.tree import Tree
+
+    root = Tree(f"[bold]{config.experiment}[/bold]")
+    written = OmegaConf.to_container(config, resolve=False)
+    for name, node in OmegaConf.to_container(config, resolve=True).items():
+        if isinstance(node, dict):
+            _grow(root, name, node, written[name])
+    return root
+
+
+def modules(rows: Sequence[Mapping[str, Any]]) -> Any:
+    """The table of `ModuleCost`s as dicts."""
+    from rich.table import Table
+
+    table = Table(title="Modules, one example", title_justify="left")
+    for title in ("module", "class", "output"):
+        table.add_column(title, overflow="fold")
+    for title in ("parameters", "operations", "activations"):
+        table.add_column(title, justify="right")
+    for row in rows:
+        name = row["path"] or "the whole network"
+        flops = "" if row["flops"] is None else f"{row['flops']:,.0f}"
+        size = f"{row['activation_bytes'] / 1024:,.1f} KiB"
+        table.add_row(name, row["kind"], row["output"], f"{row['parameters']:,}", flops, size)
+    return table
+
+
+def card(data: Mapping[str, Any]) -> str:
+    """The data card, a line for each of its entries."""
+    return "\n".join(f"  {name.replace('_', ' '):<14} {_said(value)}" for name, value in data.items())
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {count:,}" for key, count in value.items())
+    return str(value) or "none"
+
+
+def _grow(tree: Any, name: str, node: Mapping[str, Any], written: Any) -> None:
+    from rich.markup import escape
+
+    nested = {key: value for key, value in node.items() if _holds_nodes(value)}
+    plain = ", ".join(f"{key}={value}" for key, value in node.items() if key not in nested and key != "_target_")
+    branch = tree.add(f"[bold]{name}[/bold] {node.get('_target_', '')} [dim]{escape(plain)}[/dim]")
+    for key, value in nested.items():
+        source = written[key] if isinstance(written, dict) else value
+        if isinstance(source, str):
+            branch.add(f"[bold]{key}[/bold] [dim]{source}[/dim]")
+        elif isinstance(value, dict):
+            _grow(branch, key, value, source)
+        else:
+            for index, item in enumerate(value):
+                if isinstance(item, dict):
+                    _grow(branch, f"{key}.{index}", item, source[index])
+
+
+def _holds_nodes(value: Any) -> bool:
+    return isinstance(value, dict) or (isinstance(value, list) and any(isinstance(item, dict) for item in value))
