@@ -10,6 +10,7 @@ from spectrax.core.errors import CheckpointError, ConfigError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from etils import epath
     from omegaconf import DictConfig
 
     from spectrax.core.protocols import Experiment
@@ -31,12 +32,14 @@ class LoadedRun:
         config: its resolved config.
         model: the `flax.nnx` module holding the weights of `step` (the moving average where the run kept one).
         step: which checkpoint this is.
+        run_dir: its directory, or of a run in a bucket a copy of its records.
     """
 
     config: "DictConfig"
     experiment: "Experiment"
     model: Any
     step: int
+    run_dir: Path
     _inference: Any
     _weights: Any
 
@@ -68,18 +71,21 @@ def load_run(run: str, step: int | str = "best", overrides: list[str] | None = N
     """Open a run directory.
 
     Args:
+        run: the directory, or gs://BUCKET/PATH.
         step: "best" (the last step where nothing chose), "last", or the number of a saved step.
         overrides: changes to the run's config, such as `["dataset=fashion_mnist"]`.
 
     Raises:
         CheckpointError: when there is no checkpoint, or it does not fit.
         ConfigError: when the config with its overrides is wrong.
+        RunDirectoryError: when the bucket cannot be read.
     """
     from omegaconf import OmegaConf
 
+    from spectrax.core import remote
     from spectrax.saved_config import reopen
 
-    path = Path(run)
+    path = remote.opened(run)
     config = reopen(path, overrides or [])
     OmegaConf.resolve(config)
     return _open(path, config, step)
@@ -89,16 +95,17 @@ def _open(path: Path, config: "DictConfig", step: int | str) -> LoadedRun:
     import jax
 
     from spectrax.assembly import assemble
-    from spectrax.core import trees
+    from spectrax.core import remote, trees
     from spectrax.training.checkpoints import Checkpoints
     from spectrax.training.program import Inference
     from spectrax.training.state import abstract_weights
 
     experiment = assemble(config)
     graph, weights = abstract_weights(experiment.make_model, experiment.layout)
-    checkpoints = Checkpoints(path / "checkpoints", read_only=True)
+    home = remote.home(path)
+    checkpoints = Checkpoints(home / "checkpoints", read_only=True)
     try:
-        number = _step_number(checkpoints, path, step)
+        number = _step_number(checkpoints, str(home), step)
         with jax.set_mesh(experiment.layout.mesh):
             weights, _ = checkpoints.restore_weights(number, weights)
     finally:
@@ -108,12 +115,13 @@ def _open(path: Path, config: "DictConfig", step: int | str) -> LoadedRun:
         experiment=experiment,
         model=trees.merge_module(graph, **weights),
         step=number,
+        run_dir=path,
         _inference=Inference(graph, experiment.task, experiment.layout),
         _weights=weights,
     )
 
 
-def _step_number(checkpoints: "Checkpoints", path: Path, wanted: int | str) -> int:
+def _step_number(checkpoints: "Checkpoints", path: str, wanted: int | str) -> int:
     steps = checkpoints.steps()
     if not steps:
         raise CheckpointError(f"{path} holds no finished checkpoint yet. Let it train until its first save.")
@@ -129,7 +137,7 @@ def _step_number(checkpoints: "Checkpoints", path: Path, wanted: int | str) -> i
 
 def run(keys: "Mapping[str, str]", overrides: list[str]) -> int:
     """Evaluate a run's checkpoint, print its metrics and write them as JSON."""
-    from spectrax.core.files import told_if_unwritable, write_json
+    from spectrax.core import remote
     from spectrax.parallel import startup
     from spectrax.saved_config import same_data
     from spectrax.training import run_directory
@@ -139,7 +147,7 @@ def run(keys: "Mapping[str, str]", overrides: list[str]) -> int:
     startup.start(Path(loaded.config.data_dir) / "compiled")
     loaded.dataset.prepare()
     own = not any(word.startswith("dataset") for word in overrides)
-    if own and not same_data(Path(keys["checkpoint"]), loaded.dataset):
+    if own and not same_data(loaded.run_dir, loaded.dataset):
         run_directory.logger.warning(
             "The data changed since this run began: what is evaluated here may be what it was trained on."
         )
@@ -147,14 +155,27 @@ def run(keys: "Mapping[str, str]", overrides: list[str]) -> int:
     split = keys.get("split") or ("test" if "test" in splits else "validation")
     metrics = loaded.evaluate(split)
     record = {"checkpoint": keys["checkpoint"], "step": loaded.step, "split": split, "metrics": metrics}
-    default = Path(keys["checkpoint"]) / f"evaluation_{split}_{loaded.step}.json"
-    output = Path(keys.get("output") or default)
+    default = remote.home(loaded.run_dir) / f"evaluation_{split}_{loaded.step}.json"
+    output = remote.place(keys.get("output") or default)
     _print(record)
     # The run may lie where only reading is allowed: the metrics are above all the same.
-    with told_if_unwritable(output):
-        write_json(output, {**record, "overrides": overrides})
+    _write(output, {**record, "overrides": overrides})
     print(f"Written: {output}")
     return 0
+
+
+def _write(output: "Path | epath.Path", record: "Mapping[str, Any]") -> None:
+    import json
+
+    from spectrax.core import remote
+    from spectrax.core.files import told_if_unwritable, write_json
+
+    if remote.is_remote(output):
+        with remote.told(output, "written"):
+            output.write_text(json.dumps(record, indent=2) + "\n")
+    else:
+        with told_if_unwritable(output):
+            write_json(output, record)
 
 
 def _print(record: "Mapping[str, Any]") -> None:

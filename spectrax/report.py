@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
     from spectrax.reports.comparison import Comparison
     from spectrax.reports.runs import Run
+    from spectrax.reports.sweeps import Outcome, Sweep
 
 _KEYS = {
-    "runs": "a directory (with all runs and sweeps below it) or a pattern such as 'runs/svt_*'",
+    "runs": "a directory (with all runs and sweeps below it), a sweep's own, or a pattern such as 'runs/svt_*'",
     "output": "directory for report.csv, .md and .html (default: that of runs=; for a pattern, the current one)",
 }
 _KEYS_ON_SCREEN, _METRICS_ON_SCREEN = 4, 3  # the files hold more
@@ -28,38 +29,55 @@ def run(keys: "Mapping[str, str]", overrides: list[str]) -> int:
     """Read every run, compare them, write the three files."""
     from spectrax.reports import page, table
     from spectrax.reports.comparison import compare
+    from spectrax.reports.sweeps import outcome
 
     if overrides:
         raise ConfigError(f"{overrides[0]} is not a key of this command. Its keys: {', '.join(_KEYS)}.")
     source = keys["runs"]
-    runs, skipped = read_all(source)
+    sweeps, damaged = _sweeps(source)
+    runs, skipped = read_all(source, sweeps)
+    skipped = [*damaged, *skipped]
     for line in skipped:
         print(line, flush=True)
     if not runs:
         raise DataMissing(f"None of the {len(skipped):,} run directories of runs={source} could be read.")
     comparison = compare(runs)
+    outcomes = [outcome(sweep, comparison.runs) for sweep in sweeps]
     directory = os.path.expanduser(source)
     output = Path(keys.get("output") or (directory if os.path.isdir(directory) else "."))
     texts = {
         "report.csv": table.tidy(comparison),
-        "report.md": table.markdown(comparison),
-        "report.html": page.page(comparison, _title(source), skipped),
+        "report.md": table.markdown(comparison, outcomes),
+        "report.html": page.page(comparison, _title(source), skipped, outcomes),
     }
-    _print(comparison)
+    _print(comparison, outcomes)
     _write(output, texts)
     print("Written: " + ", ".join(f"{output}/{name}" for name in texts))
     return 0
 
 
-def read_all(source: str) -> tuple[list["Run"], list[str]]:
-    """The runs of a directory or pattern, and a line for each directory that could not be read.
+def _sweeps(source: str) -> tuple[list["Sweep"], list[str]]:
+    """The sweeps of a directory or pattern, and a line for each whose record could not be read."""
+    from spectrax.reports import runs, sweeps
+
+    found, skipped = [], []
+    for directory in sweeps.find(source):
+        try:
+            found.append(sweeps.read(directory))
+        except UnreadableFile as error:
+            skipped.append(f"{runs.printable(directory)} is skipped: {error}.")
+    return found, skipped
+
+
+def read_all(source: str, sweeps: Sequence["Sweep"] = ()) -> tuple[list["Run"], list[str]]:
+    """The runs of a directory or pattern and those of sweeps, and a line for each that could not be read.
 
     Raises:
         DataMissing: when there is no run directory at all.
     """
     from spectrax.reports import runs
 
-    directories = runs.find(source)
+    directories = runs.find(source, [run.directory for sweep in sweeps for run in sweep.runs])
     if not directories:
         raise DataMissing(
             f"runs={source}: no run directory is there. Give a directory with runs below it, or a quoted pattern; "
@@ -88,10 +106,11 @@ def _write(output: Path, texts: "Mapping[str, str]") -> None:
             write_text(output / name, text)
 
 
-def _print(comparison: "Comparison") -> None:
+def _print(comparison: "Comparison", outcomes: Sequence["Outcome"]) -> None:
     from rich.console import Console
     from rich.measure import Measurement
 
+    from spectrax.reports.sweeps import counted
     from spectrax.reports.table import choices
 
     console = Console(soft_wrap=True)
@@ -101,6 +120,9 @@ def _print(comparison: "Comparison") -> None:
     console.print(next(fitting, screens[-1]))
     for experiment, choice, best in choices(comparison):
         console.print(f"{experiment}: best by {choice}: {best or 'none yet'}", markup=False, highlight=False)
+    for outcome in outcomes:
+        over = f" over {', '.join(outcome.sweep.keys)}" if outcome.sweep.keys else ""
+        console.print(f"Sweep {outcome.sweep.name}{over}: {counted(outcome)}", markup=False, highlight=False)
 
 
 def _screen(comparison: "Comparison", metrics: int) -> "Table":

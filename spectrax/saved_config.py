@@ -8,6 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from spectrax.config.compose import essence, read_config, recompose, references
 from spectrax.config.explain import differences
+from spectrax.core import remote
 from spectrax.core.errors import CheckpointError
 from spectrax.core.files import write_text
 
@@ -26,14 +27,14 @@ def agree(run_dir: Path, config: DictConfig, overrides: list[str]) -> None:
         CheckpointError: listing every key that differs.
     """
     path = run_dir / _CONFIG
-    if path.exists() and any(run_dir.glob("checkpoints/step_*")):
+    if path.exists() and _has_checkpoints(run_dir):
         saved = OmegaConf.to_container(read_config(path))
         changed = differences(essence(saved), essence(OmegaConf.to_container(config, resolve=True)))
         refused = {key: pair for key, pair in changed.items() if not _grew(run_dir, key, *pair)}
         if refused:
             lines = "\n".join(f"  {key}: {old} -> {new}" for key, (old, new) in refused.items())
             raise CheckpointError(
-                f"The run in {run_dir} was made with another config:\n{lines}\n"
+                f"The run in {remote.home(run_dir)} was made with another config:\n{lines}\n"
                 "Use the same values to continue it, or another run_dir to start anew."
             )
     write_text(run_dir / _REFERENCES, OmegaConf.to_yaml(references(config)))
@@ -50,10 +51,11 @@ def agree_on_data(run_dir: Path, dataset: Any) -> None:
     if not hasattr(dataset, "fingerprint"):
         return
     path = run_dir / _DATA
-    if not same_data(run_dir, dataset) and any(run_dir.glob("checkpoints/step_*")):
+    if not same_data(run_dir, dataset) and _has_checkpoints(run_dir):
         raise CheckpointError(
-            f"The data changed since the run in {run_dir} began: examples came, went, or were found corrupt, and the "
-            "run might be tested on what it was trained on. Restore them, or start anew with another run_dir."
+            f"The data changed since the run in {remote.home(run_dir)} began: examples came, went, or were found "
+            "corrupt, and the run might be tested on what it was trained on. Restore them, or start anew with another "
+            "run_dir."
         )
     write_text(path, dataset.fingerprint())
 
@@ -73,11 +75,17 @@ def reopen(run_dir: Path, overrides: list[str]) -> DictConfig:
     """
     path = run_dir / _CONFIG
     if not path.exists():
-        raise CheckpointError(f"{run_dir} is not a run directory: it holds no {_CONFIG}. Give the directory of a run.")
+        raise CheckpointError(
+            f"{remote.home(run_dir)} is not a run directory: it holds no {_CONFIG}. Give the directory of a run."
+        )
     referring = run_dir / _REFERENCES
     written = OmegaConf.to_container(read_config(referring), resolve=False) if referring.exists() else {}
     # The devices that trained the run need not be here: the batch is split over those that are.
     return recompose(path, written, ["mesh=data", *overrides])
+
+
+def _has_checkpoints(run_dir: Path) -> bool:
+    return any((remote.home(run_dir) / "checkpoints").glob("step_*"))
 
 
 def _grew(run_dir: Path, key: str, old: Any, new: Any) -> bool:

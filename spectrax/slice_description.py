@@ -42,7 +42,7 @@ class Pending:
         """Wait, showing the time. Raises `ConfigError` when the compiler refuses the step."""
         from spectrax.described import slice_cache, waiting
 
-        if self.known is not None or self.compiling is None:
+        if self.known is not None:
             return self.known
         name, chips = self.topology.name, self.topology.chips
         with waiting.shown(f"Compiling the training step for {name} ({chips:,} chips), which takes minutes"):

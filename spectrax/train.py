@@ -1,6 +1,7 @@
 """`python -m spectrax.train [+experiment=NAME] [key=value ...]`: train, or continue, or find everything done."""
 
 import contextlib
+import dataclasses
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,8 @@ from spectrax.config.shell import command
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-    from spectrax.core.protocols import Summary
+    from spectrax.core.protocols import Experiment, Summary
+    from spectrax.core.remote import Records
 
 
 def run(config: "DictConfig", overrides: list[str]) -> int:
@@ -29,6 +31,7 @@ def run(config: "DictConfig", overrides: list[str]) -> int:
 def _train(config: "DictConfig", overrides: list[str]) -> int:
     from spectrax.assembly import assemble
     from spectrax.config.build import build
+    from spectrax.core import remote
     from spectrax.parallel import devices, processes, startup
     from spectrax.saved_config import agree, agree_on_data
     from spectrax.training import run_directory
@@ -39,15 +42,17 @@ def _train(config: "DictConfig", overrides: list[str]) -> int:
     startup.start(Path(config.data_dir) / "compiled")
     processes.agree_on(_facts(config))
     trainer = build(config.trainer)
-    run_dir = Path(config.run_dir)
+    records = remote.records(config.run_dir, config.data_dir)
+    run_dir = records.directory
     with contextlib.ExitStack() as held:
-        processes.on_first(lambda: held.enter_context(run_directory.claim(run_dir)))
+        processes.on_first(lambda: held.enter_context(run_directory.claim(records)))
         processes.on_first(lambda: agree(run_dir, config, overrides))
+        processes.on_first(records.push)  # a bucket that refuses does so before anything is compiled
         run_directory.logger.info("%s on %s.", config.experiment, devices.describe_devices())
         warning = devices.idle_accelerator()
         if warning:
             run_directory.logger.warning(warning)
-        experiment = assemble(config)
+        experiment = _with_records(assemble(config), records)
         processes.on_first(experiment.dataset.prepare)
         processes.on_all(lambda: experiment.dataset.prepare(progress=False))  # where the disk is not shared
         processes.on_first(lambda: agree_on_data(run_dir, experiment.dataset))
@@ -55,8 +60,17 @@ def _train(config: "DictConfig", overrides: list[str]) -> int:
             run_directory.record_environment(run_dir, devices.describe_devices())
         summary = trainer.run(experiment)
         if processes.is_writer():
-            _print_summary(summary)
+            _print_summary(summary, run_dir)
     return 0
+
+
+def _with_records(experiment: "Experiment", records: "Records") -> "Experiment":
+    """The experiment with its records where they are written."""
+    from spectrax.core.remote import WorkingCopy
+    from spectrax.writers.bucket import BucketWriter
+
+    more = [BucketWriter(records.push)] if isinstance(records, WorkingCopy) else []
+    return dataclasses.replace(experiment, run_dir=records.directory, writers=[*experiment.writers, *more])
 
 
 def _facts(config: "DictConfig") -> dict[str, Any]:
@@ -73,7 +87,7 @@ def _facts(config: "DictConfig") -> dict[str, Any]:
     return {**facts, **versions}
 
 
-def _print_summary(summary: "Summary") -> None:
+def _print_summary(summary: "Summary", run_dir: Path) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -84,7 +98,7 @@ def _print_summary(summary: "Summary") -> None:
     for name, value in _rows(summary):
         table.add_row(name, value)
     console.print(table)
-    for figure in sorted(Path(summary.run_dir, "figures").glob("*_predictions.png")):
+    for figure in sorted(Path(run_dir, "figures").glob("*_predictions.png")):
         console.print(f"Predictions: {figure}", highlight=False)
 
 

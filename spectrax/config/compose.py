@@ -25,6 +25,7 @@ logger = logging.getLogger("spectrax")
 # What may differ between two starts of one run: where things are, what is shown, which devices compute.
 _NOT_HASHED = ("run_dir", "data_dir", "writer", "mesh", "processes")
 _NOT_HASHED_ANYWHERE = ("data_dir", "manual_dir", "tfds_dir", "image_dir", "parallel", "patience")
+_CONTRACT = "contract"  # of a model's yaml: no argument of the model, and in no config that leaves this file
 
 
 def compose(experiment: str, overrides: Sequence[str]) -> DictConfig:
@@ -50,6 +51,27 @@ def _home(words: Sequence[str]) -> str:
     """Where runs without a `run_dir` go. A run that looks for a mistake always starts anew: its code has changed."""
     debugging = [word.partition("=")[2].strip("'") for word in words if word.startswith("+debug=")]
     return f"runs/debug/{time.strftime('%Y-%m-%d_%H-%M-%S')}_{debugging[0]}" if debugging else "runs"
+
+
+def contract_size(experiment: str, overrides: Sequence[str] = ()) -> list[str]:
+    """The overrides that make an experiment as small as the contract tests want it: what its model's yaml declares
+    under `contract`, dotted keys and their values.
+
+    Args:
+        overrides: what else is chosen, such as `["model=svt_h_s"]`.
+
+    Raises:
+        ConfigError: when nothing is declared there.
+    """
+    words = [f"+experiment={experiment}", *overrides]
+    declared = _hydra_compose(words, whole=True).model.get(_CONTRACT)
+    if not isinstance(declared, DictConfig) or not declared:
+        raise ConfigError(
+            f"{' '.join(words)}: the model declares no size for the contract tests. Add to its yaml the values that "
+            f"make it tiny, such as: {_CONTRACT}: {{dataset.image_size: 32, model.depth: 1}}"
+        )
+    sizes = OmegaConf.to_container(declared, resolve=False)
+    return [f"{key}={json.dumps(value)}" for key, value in sizes.items()]
 
 
 def compose_unchecked(overrides: Sequence[str]) -> DictConfig:
@@ -187,7 +209,8 @@ def essence(tree: Any, depth: int = 0) -> Any:
     return tree
 
 
-def _hydra_compose(overrides: Sequence[str]) -> DictConfig:
+def _hydra_compose(overrides: Sequence[str], whole: bool = False) -> DictConfig:
+    """What Hydra composes; `whole` leaves in what is for the contract tests alone, see `contract_size`."""
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
@@ -197,9 +220,13 @@ def _hydra_compose(overrides: Sequence[str]) -> DictConfig:
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(find.config_folder()), version_base="1.3"):
-            return hydra_compose("train", overrides=list(overrides))
+            config = hydra_compose("train", overrides=list(overrides))
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(f"The config cannot be composed: {str(error).strip()}") from error
+    if not whole and "model" in config:
+        with open_dict(config):
+            config.model.pop(_CONTRACT, None)
+    return config
 
 
 def register() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from spectrax.config import find
 from spectrax.config.explain import nearest
+from spectrax.core import remote
 from spectrax.core.errors import ConfigError
 
 DEFAULT_EXPERIMENT = "svt_digits"
@@ -49,9 +50,21 @@ def take(overrides: Sequence[str], keys: Iterable[str]) -> tuple[dict[str, str],
 
 
 def take_paths(overrides: Sequence[str]) -> tuple[dict[str, str | None], list[str]]:
-    """Split off `run_dir=PATH` and `data_dir=PATH`; `~` is the user's home, nothing or `null` the default."""
+    """Split off `run_dir=PATH` and `data_dir=PATH`; `~` is the user's home, nothing or `null` the default.
+
+    Raises:
+        ConfigError: for an address that is no place for them.
+    """
     taken, rest = take(overrides, PATH_KEYS)
-    return {key: None if value in ("", "null") else str(Path(value).expanduser()) for key, value in taken.items()}, rest
+    return {key: None if value in ("", "null") else _path(key, value) for key, value in taken.items()}, rest
+
+
+def _path(key: str, value: str) -> str:
+    if "://" not in value:
+        return str(Path(value).expanduser())
+    if key == "data_dir":
+        raise ConfigError(f"data_dir={value}: data lie on a disk. Give a directory of this machine.")
+    return remote.checked(value)
 
 
 def take_packages(overrides: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from spectrax.core.errors import ConfigError, Preempted, SpectraxError
 from spectrax.core.huge_pages import restart_with_huge_pages
@@ -12,13 +12,16 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 Job = Callable[["DictConfig", list[str]], int | None]
+Sweep = Callable[[list[str]], int]
 _INTERRUPTED = 130  # as shells count signals: 128 and the signal's number
 _READER_LEFT = 141
-_STOPPED = (Preempted.exit_code, _INTERRUPTED)
+STOPPED = (Preempted.exit_code, _INTERRUPTED)
+"""Exit codes of what a signal ended."""
 
 
-def command(run: Job, text: str) -> Callable[[], int]:
-    """`main` of a command whose config is an experiment's; `run(config, overrides)` does the work.
+def command(run: Job, text: str, sweep: Sweep) -> Callable[[], int]:
+    """`main` of a command whose config is an experiment's; `run(config, overrides)` does the work, and
+    `sweep(overrides)` does it many times.
 
     Understands --help, --cfg job [--resolve], and -m / --multirun.
     """
@@ -28,7 +31,7 @@ def command(run: Job, text: str) -> Callable[[], int]:
         if "--help" in words or "-h" in words:
             return _help(text)
         restart_with_huge_pages()
-        return guarded(lambda: _dispatch(run, words))
+        return guarded(lambda: _dispatch(run, sweep, words))
 
     return main
 
@@ -85,7 +88,7 @@ def guarded(job: Callable[[], int | None]) -> int:
         return _READER_LEFT
 
 
-def _dispatch(run: Job, words: list[str]) -> int | None:
+def _dispatch(run: Job, sweep: Sweep, words: list[str]) -> int | None:
     from spectrax.config.compose import compose_command
 
     flags = [word for word in words if word.startswith("-")]
@@ -98,7 +101,7 @@ def _dispatch(run: Job, words: list[str]) -> int | None:
     if "--cfg" in flags:
         return _print_config(overrides, "--resolve" in flags)
     if "-m" in flags or "--multirun" in flags:
-        return _sweep(run, overrides)
+        return sweep(overrides)
     return run(compose_command(overrides), overrides)
 
 
@@ -109,52 +112,6 @@ def _print_config(overrides: list[str], resolve: bool) -> int:
 
     print(OmegaConf.to_yaml(compose_command(overrides), resolve=resolve), end="")
     return 0
-
-
-def _sweep(run: Job, overrides: list[str]) -> int:
-    """Every combination, through Hydra's sweeper and launcher; past failures; the first non-zero code at the end.
-
-    A signal, or a second Ctrl-C, ends the whole sweep: its code is returned and no other run begins.
-    """
-    from hydra import main as hydra_main
-    from hydra.core.hydra_config import HydraConfig
-
-    from spectrax.config import find
-    from spectrax.config.compose import compose_command, register
-    from spectrax.config.overrides import split_sweeps, with_experiment, without_grammar
-
-    verbatim, words = without_grammar(with_experiment(overrides))
-    if not any(word.startswith("hydra/") for word in words):
-        # Another sweeper has a grammar of its own; the usual one is checked whole before the first run starts.
-        _check_directories([compose_command([*verbatim, *job]).run_dir for job in split_sweeps(words)])
-    register()
-    codes: list[int] = []
-
-    def one(_: Any) -> None:
-        if codes and codes[-1] in _STOPPED:
-            return
-        job = list(HydraConfig.get().overrides.task)
-        print(f"[{len(codes)}] {' '.join(job)}", flush=True)
-        code = guarded(lambda: run(compose_command([*verbatim, *job]), [*verbatim, *job]))
-        if code:
-            print(f"[{len(codes)}] failed with exit code {code}: {' '.join(job)}", file=sys.stderr, flush=True)
-        codes.append(code)
-
-    sys.argv = [sys.argv[0], "--multirun", *words]
-    hydra_main(version_base="1.3", config_path=str(find.config_folder()), config_name="train")(one)()
-    if codes and codes[-1] in _STOPPED:
-        return codes[-1]
-    return next((code for code in codes if code), 0)
-
-
-def _check_directories(run_dirs: list[str]) -> None:
-    """Raise `ConfigError` when two runs of a sweep would share a directory."""
-    shared = next((path for path in run_dirs if run_dirs.count(path) > 1), None)
-    if shared is not None:
-        raise ConfigError(
-            f"Several runs of the sweep would share run_dir={shared}. Leave it out (each then has its own below "
-            "runs/), or name what differs in it, such as run_dir='out/seed${seed}'."
-        )
 
 
 def _help(text: str, keys: Mapping[str, str] | None = None) -> int:

@@ -36,7 +36,7 @@ class Memory:
         outputs: results that do not take the place of arguments.
         temporaries: what the step keeps in between, activations above all.
         code: the program.
-        needed: all of these; where it is too much the compiler gives this alone, and the others are None.
+        needed: all of these; where it is too much, what the compiler says is needed, and the others are None.
         available: to a program.
     """
 

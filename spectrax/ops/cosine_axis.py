@@ -13,6 +13,7 @@ import numpy as np
 
 from spectrax.ops.cosine_matrices import Family, normalisation, transform_matrix
 from spectrax.ops.norms import Norm
+from spectrax.parallel.devices import target_platform
 
 Form = Literal["matmul", "fft"]
 FORMS: tuple[Form, ...] = ("matmul", "fft")
@@ -21,7 +22,7 @@ FORMS: tuple[Form, ...] = ("matmul", "fft")
 def choose_form(size: int) -> Form:
     """The faster form for an axis of `size` samples: on CPU as measured (two cores, with gradient), on accelerators,
     where products are cheap and FFTs are not, an estimate."""
-    return "matmul" if size <= (96 if jax.default_backend() == "cpu" else 256) else "fft"
+    return "matmul" if size <= (96 if target_platform() == "cpu" else 256) else "fft"
 
 
 def transform_axis(

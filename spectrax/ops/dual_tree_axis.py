@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from spectrax.ops import dual_tree_matrices as matrices
+from spectrax.parallel.devices import target_platform
 
 Form = Literal["dense", "flip_split", "tiled"]
 FORMS: tuple[Form, ...] = ("dense", "flip_split", "tiled")
@@ -28,7 +29,7 @@ def choose_form(size: int, level_one: bool) -> Form:
     that it adds from 160 samples on, and tiles win from 256 on. On accelerators, where products are cheaper than passes
     over memory, no split, and tiles from 512 on; that boundary is an estimate.
     """
-    if jax.default_backend() != "cpu":
+    if target_platform() != "cpu":
         return "tiled" if size >= 512 else "dense"
     if size >= 256:
         return "tiled"

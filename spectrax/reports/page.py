@@ -14,18 +14,20 @@ from spectrax.reports import table
 from spectrax.reports.charts import charted, finite, look
 from spectrax.reports.comparison import ABSENT, Comparison
 from spectrax.reports.runs import Run, printable
+from spectrax.reports.sweeps import Outcome, counted
 from spectrax.reports.table import Column
 
 _LARGEST_FIGURE = 4 * 2**20  # bytes
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def page(comparison: Comparison, title: str, skipped: Sequence[str] = ()) -> str:
+def page(comparison: Comparison, title: str, skipped: Sequence[str] = (), sweeps: Sequence[Outcome] = ()) -> str:
     """The page.
 
     Args:
         title: its heading.
         skipped: a line for each directory that could not be read.
+        sweeps: those that some of the runs belong to.
     """
     style, script = _asset("page.css"), _asset("page.js")
     finished = sum(run.finished for run in comparison.runs)
@@ -39,6 +41,7 @@ def page(comparison: Comparison, title: str, skipped: Sequence[str] = ()) -> str
         summary=f"{_counted(len(comparison.runs), 'run')}, {finished} finished",
         choices="".join(f"<li>{line}</li>" for line in _choices(comparison)),
         runs=_runs(comparison),
+        sweeps=_section("sweeps", "Sweeps", "".join(_sweep(outcome, comparison.runs) for outcome in sweeps)),
         seeds=_section("seeds", "Over seeds", _seeds(comparison)),
         figures=_section("figures", "Figures of the best run", "".join(_figures(comparison.best.values()))),
         differences=_section("differences", "What differs in the configs", _differences(comparison)),
@@ -101,6 +104,22 @@ def _cell(column: Column, run: Run, numeric: bool) -> str:
 def _swatch(index: int) -> str:
     """The run's line as it looks in the charts."""
     return f'<svg class="swatch {look(index)}" viewBox="0 0 24 8" aria-hidden="true"><path d="M1 4H23"/></svg>'
+
+
+def _sweep(outcome: Outcome, runs: Sequence[Run]) -> str:
+    shown = table.sweep_columns(outcome)
+    places = {id(run): index for index, run in enumerate(runs)}
+    head = "".join(f'<th scope="col">{escape(column.title)}</th>' for column in shown)
+    body = "".join(
+        f"<tr>{''.join(f'<td>{escape(column.shown(row))}</td>' for column in shown[:-1])}"
+        f"<td>{_swatch(places[id(row.run)]) if row.run else ''}{escape(shown[-1].shown(row))}</td></tr>"
+        for row in outcome.rows
+    )
+    words = escape(" ".join(outcome.sweep.words))
+    return (
+        f"<h3>{escape(outcome.sweep.name)}: {escape(counted(outcome))}</h3><p><code>{words}</code></p>"
+        f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    )
 
 
 def _seeds(comparison: Comparison) -> str:

@@ -4,7 +4,7 @@ import dataclasses
 import glob
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,10 +68,13 @@ class Run:
         return any(".".join(parts[:end]) in self.references for end in range(1, len(parts) + 1))
 
 
-def find(source: str) -> list[Path]:
+def find(source: str, more: Iterable[Path] = ()) -> list[Path]:
     """The run directories at or below a directory, or at or below what a pattern matches, each once, by name.
 
     Nothing is looked for inside a run directory or a hidden one, and links to directories are not followed.
+
+    Args:
+        more: directories that are looked at too, wherever they are, if they are a run's.
     """
     literal = os.path.expanduser(source)
     starts = [literal] if os.path.isdir(literal) else sorted(glob.glob(literal, recursive=True))
@@ -79,15 +82,23 @@ def find(source: str) -> list[Path]:
     for start in starts:
         for path in _below(start):
             found.setdefault(path.resolve(), path)
+    for path in more:
+        if path.is_dir() and is_run(os.listdir(path)):
+            found.setdefault(path.resolve(), path)
     return list(found.values())
 
 
 def _below(start: str) -> Iterator[Path]:
     for folder, folders, names in os.walk(start):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        if len(_MARKS.intersection(names)) >= 2:
+        if is_run(names):
             folders.clear()
             yield Path(folder)
+
+
+def is_run(names: Iterable[str]) -> bool:
+    """Whether a directory that holds files of these names is a run's."""
+    return len(_MARKS.intersection(names)) >= 2
 
 
 def short_names(directories: Sequence[Path]) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from spectrax.reports.comparison import ABSENT, Comparison
 from spectrax.reports.runs import Run, printable
+from spectrax.reports.sweeps import Outcome, Row
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +63,33 @@ def seed_columns(comparison: Comparison) -> list[Column]:
     ]
 
 
+def sweep_columns(outcome: Outcome) -> list[Column]:
+    """Of the runs of a sweep: what was varied, what chooses the best, how the run stands and where it is."""
+    best = [outcome.choice.name] if outcome.choice else []
+    return [
+        *[
+            Column(key, lambda row, key=key: row.swept.values.get(key, ""), _shortened, True, True)
+            for key in outcome.sweep.keys
+        ],
+        *[Column(name, lambda row, name=name: row.run and row.run.metrics.get(name), digits, True) for name in best],
+        Column("step", lambda row: row.run and row.run.step, whole),
+        Column("outcome", lambda row: row.status, str),
+        Column("run", _run_name, str, filled_by_files=True),
+    ]
+
+
+def _shortened(value: str) -> str:
+    """A number that a search found, without the digits that nobody reads."""
+    try:
+        return f"{float(value):.5g}" if len(value) > 10 else value
+    except ValueError:
+        return value
+
+
+def _run_name(row: Row) -> str:
+    return row.run.name if row.run else printable(row.swept.directory)
+
+
 def _key_column(key: str, run_of: Callable[[Any], Run]) -> Column:
     return Column(key, lambda row: run_of(row).config.get(key, ABSENT), written, True, True)
 
@@ -101,12 +129,15 @@ def _tidy_row(run: Run, keys: Sequence[str], metrics: Sequence[str]) -> Mapping[
     }
 
 
-def markdown(comparison: Comparison) -> str:
-    """A table of the runs, the best first, and one of the seeds where there are several."""
+def markdown(comparison: Comparison, sweeps: Sequence[Outcome] = ()) -> str:
+    """A table of the runs, the best first, one of the seeds where there are several, and one of each sweep."""
     parts = ["# Runs", "", *_choice_lines(comparison), "", *_grid(columns(comparison), comparison.runs), ""]
     if comparison.seeds:
         parts += ["## Over seeds", "", "Mean ± standard deviation of the finished runs.", ""]
         parts += [*_grid(seed_columns(comparison), comparison.seeds), ""]
+    for outcome in sweeps:
+        parts += [f"## Sweep {_code(outcome.sweep.name)}", "", f"{_code(' '.join(outcome.sweep.words))}", ""]
+        parts += [*_grid(sweep_columns(outcome), outcome.rows), ""]
     return "\n".join(parts)
 
 

@@ -9,12 +9,13 @@ import logging
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers as policies
 
+from spectrax.core import remote
 from spectrax.core.errors import CheckpointError, RunDirectoryError
 from spectrax.core.trees import leaf_paths
 from spectrax.parallel import processes
@@ -22,19 +23,24 @@ from spectrax.training import background
 from spectrax.training.fingerprint import fingerprints
 from spectrax.training.state import TrainState
 
+if TYPE_CHECKING:
+    from etils import epath
+
 logger = logging.getLogger("spectrax")
 
 _MACHINE = (
     "resource_exhausted", "permission_denied", "permission denied", "unavailable", "deadline_exceeded", "out of memory",
     "cannot allocate memory", "too many open files", "input/output error", "stale file handle", "timed out",
+    "unauthenticated",
 )  # fmt: skip
+_REACHING = ("gcsfs", "aiohttp", "google", "requests")  # packages whose errors speak of the way to a bucket
 
 
 class Checkpoints:
     """The checkpoints of one run.
 
     Args:
-        directory: where they are; made when `read_only` is False.
+        directory: where they are, on a disk or in a bucket; made when `read_only` is False.
         keep: how many of the latest to keep.
         best_step: tells the best step so far, which is kept too; it may answer None.
         read_only: for evaluation: nothing is written or cleaned up.
@@ -42,7 +48,7 @@ class Checkpoints:
 
     def __init__(
         self,
-        directory: Path,
+        directory: "Path | epath.Path",
         keep: int = 2,
         best_step: Callable[[], int | None] = lambda: None,
         read_only: bool = False,
@@ -61,7 +67,8 @@ class Checkpoints:
 
     def _open(self) -> ocp.CheckpointManager:
         names = ("state", "weights", "meta")
-        return ocp.CheckpointManager(self.directory.absolute(), options=self._options, item_names=names)
+        directory = self.directory if remote.is_remote(self.directory) else self.directory.absolute()
+        return ocp.CheckpointManager(directory, options=self._options, item_names=names)
 
     def steps(self) -> list[int]:
         """The steps that have a committed checkpoint, ascending."""
@@ -190,7 +197,7 @@ class Checkpoints:
         source = self.directory / f"step_{step}"
         target = self.directory.parent / "damaged_checkpoints" / source.name
         self._manager.close()
-        processes.on_first(lambda: _move(source, target))
+        processes.on_first(lambda: remote.move(source, target))
         self._manager = self._open()
         logger.warning(
             "Checkpoint step %d is damaged (%s); moved to %s, going on from the one before.",
@@ -211,7 +218,7 @@ class _KeepBest(policies.PreservationPolicy):
 class _writing:
     """Turns a failure to write into a sentence about the disk."""
 
-    def __init__(self, directory: Path):
+    def __init__(self, directory: "Path | epath.Path"):
         self.directory = directory
 
     def __enter__(self) -> None:
@@ -228,24 +235,22 @@ class _writing:
             ) from error
 
 
-def _move(source: Path, target: Path) -> None:
-    shutil.rmtree(target, ignore_errors=True)
-    target.parent.mkdir(exist_ok=True)
-    source.rename(target)
-
-
 def _is_damage(error: Exception) -> bool:
     """Whether the files may be to blame, not the machine that reads them (memory, permissions, a lost disk)."""
     if isinstance(error, OSError):
         return isinstance(error, FileNotFoundError | NotADirectoryError | IsADirectoryError)
     if isinstance(error, MemoryError):
         return False
+    if type(error).__module__.partition(".")[0] in _REACHING:
+        return False
     # TensorStore and XLA say it in words.
     return not any(words in str(error).lower() for words in _MACHINE)
 
 
-def _check_room(directory: Path, needed: int) -> None:
+def _check_room(directory: "Path | epath.Path", needed: int) -> None:
     """Raise before a save that cannot fit: a full disk found half way leaves Orbax's threads in disorder."""
+    if remote.is_remote(directory):
+        return
     free = shutil.disk_usage(directory).free
     if free < needed:
         raise OSError(f"No space left: it takes {needed / 2**20:,.1f} MiB and {free / 2**20:,.1f} MiB are free")
@@ -259,7 +264,7 @@ def _shapes(tree: Any) -> dict[str, str]:
     return {path: f"{leaf.dtype}{list(leaf.shape)}" for path, leaf in leaf_paths(tree)}
 
 
-def _compare_shapes(saved: Mapping[str, str], wanted: Mapping[str, str], source: Path) -> None:
+def _compare_shapes(saved: Mapping[str, str], wanted: Mapping[str, str], source: "Path | epath.Path") -> None:
     lines = [f"  {path}: {saved[path]} saved, not in the config's model" for path in saved if path not in wanted]
     lines += [f"  {path}: {wanted[path]} wanted, not in the checkpoint" for path in wanted if path not in saved]
     both = [path for path in saved if path in wanted and saved[path] != wanted[path]]

@@ -7,12 +7,12 @@ import json
 import logging
 import math
 from collections.abc import Callable
-from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import optax
 
+from spectrax.core import remote
 from spectrax.core.errors import ConfigError
 from spectrax.core.files import write_json
 from spectrax.core.protocols import Experiment, Loader, Summary
@@ -128,14 +128,15 @@ class Gradient:
         loader = experiment.loader
         splits = [name for name in ("train", "validation", "test") if loader.examples(name)]
         results = Results(experiment.run_dir, splits, self.select_on, self.select_by, self.select_mode == "max")
+        home = remote.home(experiment.run_dir)
         checkpoints = Checkpoints(
-            experiment.run_dir / "checkpoints",
+            home / "checkpoints",
             keep=self.keep,
             best_step=lambda: results.best_step,
         )
         observing.check(experiment.callbacks, results.selected_on)
         cadence = self.cadence(experiment)
-        finished = _finished(experiment.run_dir, checkpoints, cadence.total)
+        finished = _finished(home / "summary.json", checkpoints, cadence.total)
         if finished is not None:
             checkpoints.close()
             return finished
@@ -167,7 +168,7 @@ class Gradient:
             figures.save(experiment, program, weights, "test" if "test" in splits else results.monitored)
         summary = Summary(
             experiment=experiment.name,
-            run_dir=str(experiment.run_dir),
+            run_dir=str(home),
             step=trained.step,
             parameters=program.parameters,
             metrics=results.metrics(),
@@ -272,9 +273,8 @@ def _compile(program: Program) -> None:
     )
 
 
-def _finished(run_dir: Path, checkpoints: Checkpoints, total: int) -> Summary | None:
-    """The summary of a run that has nothing left to do."""
-    path = run_dir / "summary.json"
+def _finished(path: Any, checkpoints: Checkpoints, total: int) -> Summary | None:
+    """The summary of a run that has nothing left to do, read where all processes find the same."""
     if not path.exists():
         return None
     summary = Summary(**json.loads(path.read_text()))

@@ -124,7 +124,7 @@ class Program(Inference):
         )
         resident = _shaped(self._loader.resident_shapes, layout.whole)
         feeds = _shaped(self._stacked(self._loader.example_feed()), layout.batch(axis=1))
-        return step.lower(self.abstract_state, resident, feeds, jnp.int32(1), self._stop_shapes())
+        return step.lower(self.abstract_state, resident, feeds, np.int32(1), self._stop_shapes())
 
     @functools.cached_property
     def _resident(self) -> Any:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from spectrax.core import remote
 from spectrax.core.errors import RunDirectoryError
 from spectrax.core.files import write_json
 
@@ -23,12 +24,14 @@ _RECORDED = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "ten
 
 
 @contextlib.contextmanager
-def claim(path: Path) -> Iterator[Path]:
-    """Make the directory and hold it: until the end no other process can train in it, and the log goes to `log.txt`.
+def claim(records: remote.Records) -> Iterator[None]:
+    """Make a run's directory and hold it: until the end no other process of this machine can train in it, and the log
+    goes to `log.txt`. Of a run in a bucket, the records are fetched as soon as it is held, and brought back at the end.
 
     Raises:
         RunDirectoryError: when it cannot be made or written, is held by another process, or its disk runs full.
     """
+    path = records.directory
     try:
         path.mkdir(parents=True, exist_ok=True)
         lock = open(path / ".lock", "a+")  # noqa: SIM115 (held until the end of the run)
@@ -38,8 +41,10 @@ def claim(path: Path) -> Iterator[Path]:
         ) from error
     with lock:
         _lock(lock, path)
-        with _disk_errors(path), _log_file(path):
-            yield path
+        with _disk_errors(path):
+            records.pull()
+            with _pushed_at_the_end(records), _log_file(path):
+                yield
 
 
 def record_environment(path: Path, devices: str) -> None:
@@ -88,6 +93,20 @@ def _lock(lock: "object", path: Path) -> None:
     lock.truncate(0)
     lock.write(str(os.getpid()))
     lock.flush()
+
+
+@contextlib.contextmanager
+def _pushed_at_the_end(records: remote.Records) -> Iterator[None]:
+    """Brings the records of a run that ends well or with an error; what ended it is the error told."""
+    try:
+        yield
+    except Exception:
+        try:
+            records.push()
+        except RunDirectoryError as error:
+            logger.warning(str(error))
+        raise
+    records.push()
 
 
 @contextlib.contextmanager

@@ -26,6 +26,7 @@ def halves(data_dir, tmp_path_factory):
     return folder
 
 
+@pytest.mark.thorough
 def test_one_process_goes_on_where_two_stopped_and_the_other_way_round(halves):
     two, one = (members.metrics(halves / name) for name in ("from_two", "from_one"))
     assert {step for step, _, _ in two} == {step for step, _, _ in one} >= {"22", "40"}
@@ -34,6 +35,7 @@ def test_one_process_goes_on_where_two_stopped_and_the_other_way_round(halves):
     assert not list(halves.glob("*/damaged_checkpoints"))  # whatever is read is compared with what was saved
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["from_two", "from_one"])
 @pytest.mark.parametrize("item", ["state", "weights"])
 def test_this_process_reads_what_the_others_held(name, item, halves):
@@ -60,6 +62,7 @@ def test_a_checkpoint_of_two_is_evaluated_and_predicts_on_one_cpu(undisturbed, d
     assert (tmp_path / "out" / "predictions.csv").read_text().count("\n") == 2
 
 
+@pytest.mark.thorough
 def test_damage_that_one_process_meets_is_stepped_over_by_all(undisturbed, data_dir, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(undisturbed, run)

@@ -22,7 +22,7 @@ def wait_for(path, pattern, processes, seconds=100):
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("asked", [0, 1])
+@pytest.mark.parametrize("asked", [pytest.param(0, marks=pytest.mark.thorough), 1])
 def test_a_signal_to_one_process_stops_all_at_one_step(asked, undisturbed, data_dir, tmp_path):
     command = ["spectrax.train", *members.SMALL, "run_dir=run"]
     processes = members.start(command, tmp_path, data_dir)
@@ -36,6 +36,7 @@ def test_a_signal_to_one_process_stops_all_at_one_step(asked, undisturbed, data_
     members.assert_same_run(undisturbed, tmp_path / "run")
 
 
+@pytest.mark.thorough
 def test_kills_of_any_process_are_survived_by_the_launcher(undisturbed, data_dir, tmp_path):
     """SIGKILL and SIGTERM in turn, to either process, at moments spread over the run."""
     launch = [sys.executable, str(LAUNCHER), "-n", "2", "--restarts", str(KILLS), "--grace", "20", "--"]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from spectrax.nn import depthwise
 from spectrax.nn.attention import Attention
 from spectrax.nn.complex_mixing import ChannelMixing, RowMixing
 from spectrax.nn.depthwise import depthwise_conv_3x3
@@ -40,6 +41,12 @@ def test_depthwise_convolution_equals_xla_with_gradients(shape):
     theirs = jax.grad(lambda *a: jnp.sum(reference(*a) * weight), (0, 1))(x, kernel)
     for mine, other in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(mine, other, atol=1e-4)
+
+
+def test_the_depthwise_kernel_gradient_is_the_same_on_every_backend():
+    padded, gradient = normal(0, 4, 9, 8, 16), normal(1, 4, 7, 6, 16)
+    elsewhere, on_cpu = depthwise._tap_sums_by_row, depthwise._tap_sums_by_position
+    np.testing.assert_allclose(elsewhere(padded, gradient), on_cpu(padded, gradient), atol=1e-4)
 
 
 def test_channel_mixing_is_the_complex_formula():

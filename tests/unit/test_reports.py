@@ -1,6 +1,7 @@
 """Run directories read without trust, compared, and written as tables and a page."""
 
 import csv
+import dataclasses
 import html.parser
 import io
 import json
@@ -13,7 +14,8 @@ import pytest
 from run_directories import config, write_run
 
 from spectrax.core.errors import UnreadableFile
-from spectrax.reports import curves, page, runs, table
+from spectrax.report import read_all as read_with_sweeps
+from spectrax.reports import curves, page, runs, sweeps, table
 from spectrax.reports.charts import charted
 from spectrax.reports.choice import best_so_far
 from spectrax.reports.comparison import compare, differing_keys
@@ -189,6 +191,76 @@ def test_the_csv_file_holds_every_run_with_every_digit(sweep):
     assert late["parameters"] == late["seconds"] == late["best.test.accuracy"] == "" and late["step"] == "20"
 
 
+def write_sweep(directory, words, swept):
+    """The record of a sweep over the task's shift: shift to the run's directory and exit code."""
+    directory.mkdir(parents=True)
+    content = [
+        {"number": number, "values": {"task.shift": shift}, "run_dir": place, "exit_code": code}
+        for number, (shift, (place, code)) in enumerate(swept.items())
+    ]
+    record = {"words": words, "sweeper": "basic", "launcher": "basic", "keys": ["task.shift"], "runs": content}
+    (directory / "sweep.json").write_text(json.dumps(record))
+    return directory
+
+
+@pytest.fixture
+def swept(tmp_path):
+    """A sweep of runs that are finished, unfinished, failed and missing; beside it a run that is not its own."""
+    for name, shift in (("low", 1), ("high", 3), ("alone", 0)):
+        write_run(tmp_path / "runs" / "digits" / name, {10: 0.5, 20: 0.6 + shift / 10}, config(shift=shift))
+    write_run(tmp_path / "runs" / "digits" / "part", {10: 0.65}, config(shift=2), finished=False)
+    places = {
+        "1": ("../../../digits/low", 0),
+        "2": ("../../../digits/part", 75),
+        "3": ("../../../digits/high", 0),
+        "4": ("../../../digits/diverged", 4),
+        "5": ("../../../digits/later", None),
+    }
+    write_sweep(tmp_path / "runs" / ".sweeps" / "digits" / "abc", ["task.shift=1,2,3,4,5"], places)
+    return tmp_path / "runs"
+
+
+def test_a_sweep_is_found_from_its_runs_and_alone(swept, monkeypatch):
+    where = swept / ".sweeps" / "digits" / "abc"
+    for source in (swept, where, swept / ".sweeps" / "*"):
+        assert sweeps.find(str(source)) == [where]
+    assert sweeps.find(str(swept / "digits")) == []
+    monkeypatch.chdir(where)
+    assert [sweeps.read(path).name for path in sweeps.find(".")] == ["digits/abc"]
+    found, skipped = read_with_sweeps(str(where), [sweeps.read(where)])
+    assert sorted(run.name for run in found) == ["high", "low", "part"] and not skipped
+    assert compare(found).keys == ("task.shift",)
+    assert len(read_with_sweeps(str(swept), [sweeps.read(where)])[0]) == 4
+
+
+def test_a_sweep_tells_how_each_of_its_runs_stands(swept):
+    found = compare(read_all(swept))
+    outcome = sweeps.outcome(sweeps.read(swept / ".sweeps" / "digits" / "abc"), found.runs)
+    assert [(row.swept.values["task.shift"], row.status) for row in outcome.rows] == [
+        ("3", "finished"), ("1", "finished"), ("2", "stopped (75)"), ("4", "failed (4)"), ("5", "not begun"),
+    ]  # fmt: skip
+    assert sweeps.counted(outcome) == "5 runs, 1 failed, 2 missing"
+    text = table.markdown(found, [outcome])
+    assert "## Sweep `digits/abc`" in text and "| `3` | 0.9000 | 20 | finished | `high` |" in text
+    html_text = page.page(found, "Runs", sweeps=[outcome])
+    assert "digits/abc: 5 runs, 1 failed, 2 missing" in html_text and html_text.count("failed (4)") == 1
+    assert len(charted(found)["charts"][0]["lines"]) == 4  # all of them over each other
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", "{}", "[" * 100_000, '{"words": 1, "keys": [], "runs": []}']
+    + [
+        json.dumps({"words": [], "keys": [], "runs": [run]})
+        for run in (1, {"values": [], "run_dir": "", "exit_code": 0}, {"values": {}, "run_dir": 1, "exit_code": 0})
+    ],
+)
+def test_a_damaged_record_is_named(tmp_path, content):
+    (tmp_path / "sweep.json").write_text(content)
+    with pytest.raises(UnreadableFile, match=r"sweep\.json"):
+        sweeps.read(tmp_path)
+
+
 class Elements(html.parser.HTMLParser):
     """Every element with its attributes, and the text of scripts."""
 
@@ -222,7 +294,9 @@ def hostile_runs(tmp_path):
 
 def test_nothing_of_a_files_text_becomes_markup(tmp_path):
     found = compare(hostile_runs(tmp_path))
-    text = page.page(found, HOSTILE, [HOSTILE])
+    record = sweeps.read(write_sweep(tmp_path / HOSTILE.replace("/", ""), [HOSTILE], {HOSTILE: (HOSTILE, 4)}))
+    swept = sweeps.outcome(dataclasses.replace(record, keys=(HOSTILE,)), found.runs)
+    text = page.page(found, HOSTILE, [HOSTILE], [swept])
     parsed = Elements(text)
     assert sum(tag == "script" for tag, _ in parsed.elements) == 2 and "b" not in dict(parsed.elements)
     pictures = [attributes for tag, attributes in parsed.elements if tag == "img"]
@@ -232,7 +306,7 @@ def test_nothing_of_a_files_text_becomes_markup(tmp_path):
     assert json.loads(parsed.scripts[0]) == charted(found)
     cells = [line.replace("\\|", "").count("|") for line in table.markdown(found).splitlines() if line.startswith("|")]
     assert len(set(cells[:4])) == 1 and "`" in table.markdown(found)
-    assert not re.search(r"<img(?![^`]*`)", table.markdown(found))
+    assert not re.search(r"<img(?![^`]*`)", table.markdown(found, [swept]))
 
 
 def test_the_page_needs_nothing_beside_itself(sweep):

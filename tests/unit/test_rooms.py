@@ -16,8 +16,8 @@ FLOORS = [
     {"config", "parallel"},
     {"ops"},
     {"nn", "solvers", "estimators", "diagnostics", "plots"},
-    {"models", "data", "writers", "reports"},
-    {"tasks", "importers", "callbacks"},
+    {"models", "data", "writers", "reports", "described"},
+    {"tasks", "importers", "callbacks", "sweeps"},
     {"training"},
 ]
 LEVEL = {room: level for level, floor in enumerate(FLOORS) for room in floor}

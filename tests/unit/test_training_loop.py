@@ -12,6 +12,7 @@ from training_pieces import ArrayLoader, experiment, trainer
 
 from spectrax.core.errors import CheckpointError, ConfigError, NonFiniteLoss, Preempted
 from spectrax.core.trees import leaf_paths
+from spectrax.tasks.classification import Classification
 from spectrax.training.cadence import Cadence
 from spectrax.training.checkpoints import Checkpoints
 from spectrax.training.optimizers import Optimizer
@@ -69,7 +70,7 @@ class StopAt:
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
     run_dir = tmp_path_factory.mktemp("undisturbed")
-    summary = trainer().run(experiment(run_dir))
+    summary = trainer().run(experiment(run_dir, task=Classification(num_classes=3)))
     return run_dir, summary
 
 
@@ -107,7 +108,7 @@ def test_a_signal_at_the_last_step_leaves_summary_and_figures_to_the_rerun(undis
     with pytest.raises(Preempted, match="saved at step 30"):
         trainer().run(experiment(tmp_path, writers=[*experiment(tmp_path).writers, stopper]))
     assert not (tmp_path / "summary.json").exists()
-    summary = trainer().run(experiment(tmp_path))
+    summary = trainer().run(experiment(tmp_path, task=Classification(num_classes=3)))
     assert not summary.already_finished and summary.metrics == undisturbed[1].metrics
     assert (tmp_path / "figures" / "test_predictions.png").exists()
 
