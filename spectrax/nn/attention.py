@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from flax.nnx.nn import dtypes
 
 from spectrax.core.errors import ConfigError
 from spectrax.nn import initializers
@@ -40,8 +41,7 @@ class Attention(nnx.Module):
         batch, n, channels = asking.shape
         width = channels // self.heads
         query = self.query(asking).reshape(batch, n, self.heads, width)
-        pair = jnp.split(self.key_value(asked), 2, axis=-1)
-        key, value = (part.reshape(batch, asked.shape[1], self.heads, width) for part in pair)
+        key, value = self._keys_and_values(asked)
         scores = jnp.einsum("bnhd,bmhd->bhnm", query, key).astype(jnp.float32) * width**-0.5
         weights = jnp.exp(scores - jax.lax.stop_gradient(jnp.max(scores, axis=-1, keepdims=True)))
         total = jnp.sum(weights, axis=-1)
@@ -49,3 +49,15 @@ class Attention(nnx.Module):
         # The softmax's division comes after the product with the values: n x width divisions instead of n x m.
         mixed = mixed / jnp.moveaxis(total, 1, 2)[..., None].astype(mixed.dtype)
         return self.output(mixed.reshape(batch, n, channels))
+
+    def _keys_and_values(self, asked: jax.Array) -> list[jax.Array]:
+        """Each (batch, m, heads, channels of a head).
+
+        The product has an axis for the heads. Over the one long axis of the projection's output, on which keys come
+        before values, devices that share the heads would hold keys or values, and would have to exchange them.
+        """
+        kernel, bias = self.key_value.kernel[...], self.key_value.bias[...]
+        sizes = (2, self.heads, kernel.shape[0] // self.heads)
+        asked, kernel, bias = dtypes.promote_dtype((asked, kernel, bias), dtype=self.key_value.dtype)
+        pair = jnp.einsum("bmc,ckhd->bmkhd", asked, kernel.reshape(-1, *sizes)) + bias.reshape(sizes)
+        return [pair[:, :, index] for index in range(2)]

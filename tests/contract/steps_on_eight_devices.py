@@ -199,11 +199,11 @@ def memory() -> dict[int, dict[str, int]]:
 
     "arguments" is what the compiler says of a step's, "state" and "data" what they hold; "step" is `StepCost`'s.
     """
-    case = Mixer("svt_digits", None, {}, width=512)
+    case = Mixer("svt_digits", None, {}, width=128)
     config, seen = case.config(), {}
     for devices in FSDP_SIZES:
-        changes = {"mesh": {"data": 1, "fsdp": devices, "model": 1}, "trainer": {"batch_size": 8, "eval_batch_size": 8}}
-        experiment, trainer = case.experiment_and_trainer(OmegaConf.merge(config, changes))
+        mesh = {"data": 1, "fsdp": devices, "model": 1, "fsdp_minimum": FSDP_MINIMUM}
+        experiment, trainer = case.experiment_and_trainer(OmegaConf.merge(config, {"mesh": mesh}))
         with jax.set_mesh(experiment.layout.mesh):
             program = trainer.program(experiment, 1, checked=False)
             compiled = program.lower().compile()
@@ -212,7 +212,8 @@ def memory() -> dict[int, dict[str, int]]:
             "state": sum(map(bytes_here, jax.tree.leaves(program.abstract_state))),
             "data": sum(leaf.size * leaf.dtype.itemsize for leaf in experiment.loader.resident_shapes.values()),
         }
-    seen[devices]["step"] = trainer.step_cost(experiment)().memory_bytes
+        if devices in (FSDP_SIZES[0], FSDP_SIZES[-1]):
+            seen[devices]["step"] = trainer.step_cost(experiment)().memory_bytes
     return seen
 
 

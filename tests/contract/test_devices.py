@@ -107,8 +107,8 @@ def test_memory_per_device_falls_with_fsdp(told):
         # What does not divide is small; beside the state there are the resident data and the numbers of a batch.
         assert size["state"] <= 1.05 * sizes[0]["state"] / devices
         assert 0 < size["arguments"] - size["state"] - size["data"] <= 1024
-    # What a run prints is one device's too: over eight, all that a step needs is less than what one alone starts from.
-    assert arguments[-1] <= sizes[-1]["step"] < arguments[0]
+    # What a run prints is one device's too, and holds the arguments.
+    assert arguments[-1] <= sizes[-1]["step"] < sizes[0]["step"] / 2
 
 
 def test_a_model_without_a_tiny_size_is_told_how_to_declare_one(tmp_path, monkeypatch):
@@ -126,6 +126,7 @@ def test_a_tiny_size_is_no_part_of_a_config():
 
 
 @pytest.mark.every_experiment
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("name", [*sorted(find.experiments()), *MODELS])
 def test_an_experiment_moves_no_activations(everything_told, name):
     check_that_no_activation_moves(everything_told[name])
