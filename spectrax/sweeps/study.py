@@ -54,9 +54,16 @@ class Study:
         return [(trial.number, trial.params) for trial in running if self._is_whole(trial)]
 
     def ask(self) -> tuple[int, Values]:
-        """The number and the values of a new trial."""
+        """The number and the values of a new trial.
+
+        Raises:
+            ConfigError: when the sampler needs a package that is not installed.
+        """
         self._study.sampler = self._sampler(len(self._study.get_trials(deepcopy=False)))
-        trial = self._study.ask(self._space)
+        try:
+            trial = self._study.ask(self._space)
+        except ImportError as error:  # some samplers need a package of their own, and look for it late
+            raise ConfigError(f"hydra.sweeper.sampler: {_first_line(error)}") from error
         return trial.number, trial.params
 
     def tell(self, number: int, value: float | None) -> None:

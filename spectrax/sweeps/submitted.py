@@ -60,7 +60,9 @@ class Training:
         """Called by submitit at the notice: the run saves and ends; if its job is queued again, it goes on."""
         self._stop()
         if self._process is not None:
-            self._process.wait()
+            # This interrupts a wait for the process, whose lock it must not touch.
+            with contextlib.suppress(ChildProcessError):
+                os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
         return submitit.helpers.DelayedSubmission(Training(self._words, self._module))
 
     def _stop(self, number: int = signal.SIGTERM, frame: FrameType | None = None) -> None:
