@@ -58,11 +58,18 @@ class LoadedRun:
         return self._inference.predict(self._weights, inputs)
 
     def evaluate(self, split: str = "test") -> dict[str, float]:
-        """Metrics over a whole split. Raises `ConfigError` when the dataset has no such split."""
+        """Metrics over a whole split.
+
+        Raises:
+            ConfigError: when the dataset has no such split, or a batch does not divide over the devices here.
+        """
+        from spectrax.parallel.layout import check_batch
+
         loader = self.experiment.loader
         if not loader.examples(split):
             splits = [name for name in ("train", "validation", "test") if loader.examples(name)]
             raise ConfigError(f"The dataset has no split {split!r}. Choose one of: {', '.join(splits)}.")
+        check_batch(self.experiment.layout, self.config.trainer.eval_batch_size, "trainer.eval_batch_size")
         metrics, _ = self._inference.evaluate(self._weights, loader.evaluation(split))
         return metrics
 

@@ -40,6 +40,7 @@ def _train(config: "DictConfig", overrides: list[str]) -> int:
     if processes.is_writer():
         run_directory.log_to_console()
     startup.start(Path(config.data_dir) / "compiled")
+    config.run_dir = processes.of_first(config.run_dir)  # that of `debug=` is named by the time
     processes.agree_on(_facts(config))
     trainer = build(config.trainer)
     records = remote.records(config.run_dir, config.data_dir)
@@ -79,10 +80,16 @@ def _facts(config: "DictConfig") -> dict[str, Any]:
 
     from omegaconf import OmegaConf
 
+    from spectrax.config.compose import NOT_HASHED_ANYWHERE
     from spectrax.config.explain import flat
 
-    essential = {key: value for key, value in config.items() if key not in ("data_dir", "processes")}
-    facts = dict(flat(OmegaConf.to_container(OmegaConf.create(essential), resolve=False)))
+    everything = dict(flat(OmegaConf.to_container(config, resolve=False)))
+    # Where data lie may differ from machine to machine, and the place among the processes must.
+    facts = {
+        key: value
+        for key, value in everything.items()
+        if not key.startswith("processes.") and key.rpartition(".")[2] not in NOT_HASHED_ANYWHERE
+    }
     versions = {f"version of {name}": importlib.metadata.version(name) for name in ("spectrax", "jax", "jaxlib")}
     return {**facts, **versions}
 

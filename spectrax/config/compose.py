@@ -23,8 +23,8 @@ from spectrax.core.errors import ConfigError
 logger = logging.getLogger("spectrax")
 
 # What may differ between two starts of one run: where things are, what is shown, which devices compute.
-_NOT_HASHED = ("run_dir", "data_dir", "writer", "mesh", "processes")
-_NOT_HASHED_ANYWHERE = ("data_dir", "manual_dir", "tfds_dir", "image_dir", "parallel", "patience")
+_NOT_HASHED = ("run_dir", "writer", "mesh", "processes", "trainer.parallel", "trainer.patience")
+NOT_HASHED_ANYWHERE = ("data_dir", "manual_dir", "tfds_dir", "image_dir")
 _CONTRACT = "contract"  # of a model's yaml: no argument of the model, and in no config that leaves this file
 
 
@@ -199,13 +199,14 @@ def config_hash(tree: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(essence(tree), sort_keys=True).encode()).hexdigest()[:10]
 
 
-def essence(tree: Any, depth: int = 0) -> Any:
-    """The config without what may differ between two starts of one run."""
+def essence(tree: Any, path: str = "") -> Any:
+    """The config without what may differ between two starts of one run; `path` is where in it `tree` stands."""
     if isinstance(tree, dict):
-        dropped = _NOT_HASHED_ANYWHERE + (_NOT_HASHED if depth == 0 else ())
-        return {key: essence(value, depth + 1) for key, value in tree.items() if key not in dropped}
+        named = {key: f"{path}.{key}".lstrip(".") for key in tree}
+        kept = [key for key in tree if key not in NOT_HASHED_ANYWHERE and named[key] not in _NOT_HASHED]
+        return {key: essence(tree[key], named[key]) for key in kept}
     if isinstance(tree, list):
-        return [essence(value, depth + 1) for value in tree]
+        return [essence(value, f"{path}.") for value in tree]
     return tree
 
 

@@ -53,6 +53,6 @@ class Preempted(SpectraxError):
 
 
 class ProcessLost(SpectraxError):
-    """Another process of the run was lost; raised by the supervising launcher."""
+    """Another process of the run was lost, or never met."""
 
     exit_code = 76

@@ -33,6 +33,7 @@ _HOME = ".remote"  # in a working copy: the directory in the bucket that it belo
 _LOCAL = (_HOME, ".lock")
 _CHECKPOINTS = ("checkpoints", "damaged_checkpoints")
 _SUMMARY = "summary.json"
+REACHING = ("gcsfs", "aiohttp", "google", "requests")  # packages whose errors speak of the way to a bucket
 _PATIENCE = 20.0  # seconds that a bucket may take to answer at the start
 
 
@@ -124,6 +125,8 @@ def told(place: str | os.PathLike[str], doing: str) -> Iterator[None]:
     except SpectraxError:
         raise
     except Exception as error:
+        if not isinstance(error, OSError) and type(error).__module__.partition(".")[0] not in REACHING:
+            raise
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
         raise RunDirectoryError(
             f"{os.fspath(place)} cannot be {doing} ({reason}). See that the bucket exists and that this machine's "

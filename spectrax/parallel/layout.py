@@ -6,6 +6,7 @@ which kind of parallelism is in force.
 """
 
 import dataclasses
+import functools
 import math
 import re
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.experimental import mesh_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from spectrax.core.errors import ConfigError
@@ -64,6 +66,15 @@ class Layout:
         """The array's axis number `axis` is split as batches are."""
         return NamedSharding(self.mesh, PartitionSpec(*[None] * axis, BATCH_AXES))
 
+    @property
+    def apart(self) -> NamedSharding:
+        """The array's only axis has one element for each device."""
+        return NamedSharding(self.mesh, PartitionSpec(AXES))
+
+    def said_by_each(self, value: int) -> jax.Array:
+        """int32 (devices,): what each process says, once for each of its devices."""
+        return jax.make_array_from_callback((self.mesh.size,), self.apart, lambda _: np.full(1, value, np.int32))
+
     def state(self, tree: Any) -> Any:
         """Shapes of parameters or of a train state, with their shardings. Raises `ConfigError`, see `partition`."""
 
@@ -102,6 +113,7 @@ class Layout:
                 split[max(free, key=lambda axis: (shape[axis], axis))] = "fsdp"
         return PartitionSpec(*split)
 
+    @functools.cached_property
     def process_share(self) -> tuple[int, int]:
         """(index, count): which part of each batch this process feeds, of how many.
 
@@ -127,7 +139,7 @@ class Layout:
         """A batch on the devices, of which every process holds the whole."""
         if jax.process_count() == 1:
             return jax.device_put(tree, self.batch())
-        index, count = self.process_share()
+        index, count = self.process_share
 
         def mine(leaf: np.ndarray) -> np.ndarray:
             size = leaf.shape[0] // count
@@ -143,12 +155,12 @@ class Layout:
         """The same arrays, every one of which this process can read whole; all processes must ask for them."""
         if all(leaf.is_fully_addressable or leaf.is_fully_replicated for leaf in jax.tree.leaves(tree)):
             return tree
-        return jax.jit(lambda leaves: leaves, out_shardings=self.whole)(tree)
+        return jax.jit(_same, out_shardings=self.whole)(tree)
 
     def _put(self, tree: Any, sharding: NamedSharding, axis: int | None) -> Any:
         if jax.process_count() == 1:
             return jax.device_put(tree, sharding)
-        count = 1 if axis is None else self.process_share()[1]
+        count = 1 if axis is None else self.process_share[1]
 
         def put(leaf: Any) -> jax.Array:
             shape = [size * (count if number == axis else 1) for number, size in enumerate(np.shape(leaf))]
@@ -165,11 +177,17 @@ class Layout:
         split = [*[None] * (len(shape) - len(rule.partition)), *rule.partition]
         for axis, name in enumerate(split):
             if name is not None and shape[axis] % self.mesh.shape[name]:
+                if path.startswith("optimizer/"):  # a factored moment, say
+                    return [None] * len(shape)
                 raise ConfigError(
                     f"mesh.rules: {rule.pattern!r} splits axis {axis} of {path} {list(shape)} over mesh.{name}="
                     f"{self.mesh.shape[name]}, which does not divide it. Change that size, or the rule."
                 )
         return split
+
+
+def _same(tree: Any) -> Any:
+    return tree  # a function with a name: JAX compiles it once for the same arrays
 
 
 def make_layout(
@@ -194,16 +212,49 @@ def make_layout(
     devices = list(jax.devices() if devices is None else devices)
     sizes = _sizes({"data": data, "fsdp": fsdp, "model": model}, len(devices))
     chosen = devices[: math.prod(sizes)]
-    mesh = jax.make_mesh(sizes, AXES, axis_types=(AxisType.Auto,) * len(AXES), devices=chosen)
+    if len(chosen) < len(devices) and jax.process_count() > 1:
+        raise ConfigError(
+            f"mesh: {len(chosen)} of {len(devices)} devices are used; in a run of several processes all of them are. "
+            "Set one of mesh.data, mesh.fsdp and mesh.model to -1."
+        )
+    arranged = _arranged(sizes, chosen, is_part=len(chosen) < len(devices))
+    mesh = Mesh(arranged, AXES, axis_types=(AxisType.Auto,) * len(AXES))
     return Layout(mesh, tuple(_rule(*given) for given in rules), fsdp_minimum)
 
 
-def check_batch(layout: Layout, batch_size: int, key: str) -> None:
-    """Raises `ConfigError` when a global batch cannot be split evenly; `key` names it for the message."""
-    shards = layout.batch_shards
-    if batch_size % shards:
-        nearest = max(shards, round(batch_size / shards) * shards)
-        raise ConfigError(f"{key}={batch_size} does not divide over {shards} devices. Nearest: {key}={nearest}.")
+def check_batch(layout: Layout, batch_size: int, key: str, parts: int = 1) -> None:
+    """Raises `ConfigError` when a global batch of so many micro-batches cannot be split evenly; `key` names it for the
+    message."""
+    unit = layout.batch_shards * parts
+    if batch_size % unit:
+        nearest = max(unit, round(batch_size / unit) * unit)
+        each = f" in {parts} micro-batches" if parts > 1 else ""
+        raise ConfigError(
+            f"{key}={batch_size} does not divide over {layout.batch_shards} devices{each}. Nearest: {key}={nearest}."
+        )
+
+
+def _arranged(sizes: tuple[int, ...], devices: list[Any], is_part: bool) -> np.ndarray:
+    """(data, fsdp, model) of devices: along the links between chips; slices of a pod and machines with GPUs apart along
+    one axis of the batch; and devices of one process side by side, since each process feeds one part of a batch."""
+    if is_part:  # nothing is known of the links of a part
+        return np.asarray(devices).reshape(sizes)
+    slices = len({getattr(device, "slice_index", 0) for device in devices})
+    across = next((axis for axis in range(len(BATCH_AXES)) if sizes[axis] % slices == 0), None)
+    if across is None:
+        raise ConfigError(
+            f"mesh: neither mesh.data={sizes[0]} nor mesh.fsdp={sizes[1]} divides over {slices} slices or machines. "
+            "Choose one that does."
+        )
+    if slices == 1:
+        found = mesh_utils.create_device_mesh(sizes, devices, allow_split_physical_axes=True)
+    else:
+        outer = [slices if axis == across else 1 for axis in range(len(sizes))]
+        inner = [size // more for size, more in zip(sizes, outer, strict=True)]
+        found = mesh_utils.create_hybrid_device_mesh(inner, outer, devices, allow_split_physical_axes=True)
+    groups = found.reshape(-1, sizes[-1])  # devices that share a layer stay together
+    order = sorted(range(len(groups)), key=lambda group: groups[group, 0].process_index)
+    return groups[order].reshape(sizes)
 
 
 def _sizes(wanted: dict[str, int], available: int) -> tuple[int, ...]:

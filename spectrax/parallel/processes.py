@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 import jax
 import numpy as np
+from jax.errors import JaxRuntimeError
 
 from spectrax.core import errors
 from spectrax.core.errors import ConfigError, ProcessLost, SpectraxError
@@ -76,12 +77,20 @@ class Processes:
         with _giving_up(self.timeout, place.get("coordinator_address", "the address that the cluster names")):
             if place.get("process_id"):
                 self._await_listener(place["coordinator_address"])
-            jax.distributed.initialize(
-                **place,
-                initialization_timeout=self.timeout + 60,
-                heartbeat_timeout_seconds=self.heartbeat,
-                shutdown_timeout_seconds=self.heartbeat,
-            )
+            try:
+                jax.distributed.initialize(
+                    **place,
+                    initialization_timeout=self.timeout + 60,
+                    heartbeat_timeout_seconds=self.heartbeat,
+                    shutdown_timeout_seconds=self.heartbeat,
+                )
+            except (RuntimeError, ValueError) as error:
+                if isinstance(error, JaxRuntimeError):
+                    raise
+                raise ConfigError(
+                    f"This process cannot join others ({error}). Start it as a command of its own, say its place with "
+                    "processes.*, or set JAX_PLATFORMS=cpu or cuda where there is no TPU."
+                ) from error
 
     def _place(self) -> dict[str, Any] | None:
         """Arguments of `jax.distributed.initialize`; None for a process that is alone."""
@@ -133,15 +142,20 @@ def on_all(work: Callable[[], Any]) -> None:
     if jax.process_count() == 1:
         work()
         return
-    problem = ""
+    failure = None
     try:
         work()
-    except SpectraxError as error:
-        problem = json.dumps({"kind": type(error).__name__, "text": str(error)})
-    found = next((text for text in _gather(problem) if text), None)
+    except Exception as error:
+        failure = error
+    ours = isinstance(failure, SpectraxError)
+    kind = type(failure).__name__ if ours else SpectraxError.__name__
+    told = _gather("" if failure is None else json.dumps({"kind": kind, "text": str(failure) or kind}))
+    if failure is not None and not ours:
+        raise failure
+    found = next((text for text in told if text), None)
     if found is not None:
-        told = json.loads(found)
-        raise getattr(errors, told["kind"], SpectraxError)(told["text"])
+        problem = json.loads(found)
+        raise getattr(errors, problem["kind"], SpectraxError)(problem["text"])
 
 
 def together(work: Callable[[], T]) -> T:
@@ -164,6 +178,16 @@ def together(work: Callable[[], T]) -> T:
     if elsewhere is not None:
         raise FileNotFoundError(elsewhere)
     return result
+
+
+def everywhere(fact: bool) -> bool:
+    """Whether it holds in every process."""
+    return fact if jax.process_count() == 1 else all(_gather("yes" if fact else ""))
+
+
+def of_first(text: str) -> str:
+    """What process 0 has."""
+    return text if jax.process_count() == 1 else _gather(text)[0]
 
 
 def agree_on(facts: Mapping[str, Any]) -> None:
@@ -191,7 +215,8 @@ def end_if_another_is_lost(error: BaseException) -> None:
 
     At once: whatever else would be closed on the way out waits for the others, and JAX aborts when they stay away.
     """
-    if jax.process_count() > 1 and any(word in str(error).lower() for word in _LOST):
+    gone = isinstance(error, JaxRuntimeError | TimeoutError)  # Orbax makes the latter of JAX's
+    if gone and jax.process_count() > 1 and any(word in str(error).lower() for word in _LOST):
         reason = str(error).splitlines()[0][:200]
         _end(
             f"Another process of this run is gone ({reason}). What was saved is intact: start all processes again with "

@@ -33,7 +33,6 @@ _MACHINE = (
     "cannot allocate memory", "too many open files", "input/output error", "stale file handle", "timed out",
     "unauthenticated",
 )  # fmt: skip
-_REACHING = ("gcsfs", "aiohttp", "google", "requests")  # packages whose errors speak of the way to a bucket
 
 
 class Checkpoints:
@@ -126,7 +125,7 @@ class Checkpoints:
                 raise
             except Exception as error:
                 processes.end_if_another_is_lost(error)
-                if not _is_damage(error):
+                if not processes.everywhere(_is_damage(error)):
                     raise CheckpointError(
                         f"The checkpoint {self.directory}/step_{step} cannot be read ({_first_line(error)}). It was "
                         "left as it is: mend that, then run the same command to continue."
@@ -162,6 +161,7 @@ class Checkpoints:
         except CheckpointError:
             raise
         except Exception as error:
+            processes.end_if_another_is_lost(error)
             what = "is damaged" if _is_damage(error) else "cannot be read"
             raise CheckpointError(
                 f"The checkpoint {self.directory}/step_{step} {what} ({_first_line(error)}). "
@@ -181,11 +181,19 @@ class Checkpoints:
             self._manager.close()
 
     def _meta(self, step: int) -> dict[str, Any]:
-        return self._manager.restore(step, args=ocp.args.Composite(meta=ocp.args.JsonRestore()))["meta"]
+        return ocp.JsonCheckpointHandler().restore(self._item(step, "meta"))
+
+    def _item(self, step: int, name: str) -> "epath.Path":
+        from etils import epath
+
+        path = self.directory / f"step_{step}" / name
+        return epath.Path(path if remote.is_remote(path) else path.absolute())
 
     def _restore(self, step: int, item: str, abstract: Any, meta: Mapping[str, Any]) -> Any:
-        arguments = ocp.args.Composite(**{item: ocp.args.StandardRestore(abstract)})
-        restored = processes.together(lambda: self._manager.restore(step, args=arguments)[item])
+        # By the handler alone: after reading, Orbax's manager waits for all processes, and one that failed never comes.
+        with contextlib.closing(ocp.StandardCheckpointHandler()) as handler:
+            arguments = ocp.args.StandardRestore(abstract)
+            restored = processes.together(lambda: handler.restore(self._item(step, item), args=arguments))
         found, expected = fingerprints(restored), meta["fingerprints"][item]
         damaged = [path for path in expected if found.get(path) != expected[path]]
         if damaged:
@@ -241,7 +249,7 @@ def _is_damage(error: Exception) -> bool:
         return isinstance(error, FileNotFoundError | NotADirectoryError | IsADirectoryError)
     if isinstance(error, MemoryError):
         return False
-    if type(error).__module__.partition(".")[0] in _REACHING:
+    if type(error).__module__.partition(".")[0] in remote.REACHING:
         return False
     # TensorStore and XLA say it in words.
     return not any(words in str(error).lower() for words in _MACHINE)

@@ -23,7 +23,7 @@ def save(experiment: Experiment, inference: Inference, weights: Any, split: str 
     """Write the task's figures of `split` to `figures/*.png` in the run directory."""
     if split is None:
         return
-    _, totals = inference.evaluate(weights, experiment.loader.evaluation(split, inference.layout.process_share()))
+    _, totals = inference.evaluate(weights, experiment.loader.evaluation(split, inference.layout.process_share))
     examples = probe(experiment.loader, split)
     drawn = experiment.task.figures(lambda inputs: inference.predict(weights, inputs), examples, totals)
     for name, figure in drawn.items():

@@ -146,6 +146,7 @@ class Gradient:
             opened.callback(writers.close)
             program = self.program(experiment, cadence.total)
             opened.callback(program.close)
+            opened.push(_end_if_another_is_lost)  # closing would wait for it
             results.check_choice(program.metrics())
             _compile(program)
             observers = Observers(
@@ -159,7 +160,7 @@ class Gradient:
                 observers=observers,
                 cadence=cadence,
                 batch_size=self.batch_size,
-                share=experiment.layout.process_share(),
+                share=experiment.layout.process_share,
                 patience=self.patience,
             )
             trained = fit(run, results)
@@ -255,10 +256,17 @@ class Gradient:
         return dataclasses.replace(experiment, loader=Limited(experiment.loader, *limits))
 
     def _check(self, experiment: Experiment) -> None:
+        if self.debug in ("nans", "eager") and jax.process_count() > 1:
+            raise ConfigError(f"trainer.debug={self.debug} is for one process. Start one alone.")
         if not experiment.loader.examples("train"):
             raise ConfigError("The dataset has no training examples. Choose another dataset.")
-        check_batch(experiment.layout, self.batch_size // self.accumulate, "trainer.batch_size")
+        check_batch(experiment.layout, self.batch_size, "trainer.batch_size", self.accumulate)
         check_batch(experiment.layout, self.eval_batch_size, "trainer.eval_batch_size")
+
+
+def _end_if_another_is_lost(kind: type | None, error: BaseException | None, trace: Any) -> None:
+    if error is not None:
+        processes.end_if_another_is_lost(error)
 
 
 def _compile(program: Program) -> None:

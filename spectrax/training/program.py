@@ -56,7 +56,8 @@ class Inference:
         Args:
             batches: this process's share of each batch, see `Layout.process_share`.
         """
-        sums = [self._metrics(weights, self.layout.put_share(batch)) for batch in batches]
+        with jax.set_mesh(self.layout.mesh):
+            sums = [self._metrics(weights, self.layout.put_share(batch)) for batch in batches]
         totals: dict[str, np.ndarray] = {}
         for part in jax.device_get(sums):
             for name, value in part.items():
@@ -72,7 +73,8 @@ class Inference:
         """Host outputs of `task.predict` for inputs that every process holds whole; padded to divide over devices."""
         size = jax.tree.leaves(inputs)[0].shape[0]
         padded = jax.tree.map(lambda leaf: _pad(leaf, -size % self.layout.batch_shards), inputs)
-        outputs = self._predict(weights, self.layout.put_batch(padded))
+        with jax.set_mesh(self.layout.mesh):
+            outputs = self._predict(weights, self.layout.put_batch(padded))
         return jax.tree.map(lambda leaf: np.asarray(leaf)[:size], outputs)
 
 
@@ -96,6 +98,7 @@ class Program(Inference):
         super().__init__(rule.graph, rule.task, layout)
         self.graph, self._rule = rule.graph, rule
         self._loader, self._calls, self._donate = loader, calls, donate
+        self._said = functools.cache(layout.said_by_each)
         create = functools.partial(
             create_state, make_model, rule.optimizer, rule.task, rule.average_decay is not None, rule.seed
         )
@@ -180,15 +183,12 @@ class Program(Inference):
         return self.layout.put_share(stacked, axis=1)
 
     def _stops(self, stop: bool) -> Any:
-        """Of every part of the batch, whether its process was asked to stop; None when there is one process only."""
-        if jax.process_count() == 1:
-            return None
-        count = self.layout.batch_shards // self.layout.process_share()[1]
-        return self.layout.put_share(np.full(count, stop, np.int32))
+        """Of every device, whether its process was asked to stop; None when there is one process only."""
+        return None if jax.process_count() == 1 else self._said(int(stop))
 
     def _stop_shapes(self, share: int = 1) -> Any:
         several = jax.process_count() > 1
-        return _shaped(np.zeros(self.layout.batch_shards // share, np.int32), self.layout.batch()) if several else None
+        return _shaped(np.zeros(self.layout.mesh.size // share, np.int32), self.layout.apart) if several else None
 
     def close(self) -> None:
         """Nothing to end."""
@@ -232,7 +232,7 @@ class Pmapped(Program):
             devices=list(mesh.devices),
             donate_argnums=0 if self._donate else (),
         )
-        share = self.layout.process_share()[1]
+        share = self.layout.process_share[1]
         feeds = jax.tree.map(self._apart, self._stacked(self._loader.example_feed((0, share))))
         arguments = (self.abstract_state, self._loader.resident_shapes, feeds, np.int32(1), self._stop_shapes(share))
         if jax.process_count() > 1:
@@ -243,7 +243,7 @@ class Pmapped(Program):
             return step.lower(*arguments)
 
     def _placed(self, stacked: Any) -> Any:
-        return jax.tree.map(self._apart, super()._placed(stacked))
+        return super()._placed(jax.tree.map(self._apart, stacked))
 
     def _apart(self, leaf: Any) -> Any:
         """(calls, examples, ...) -> (calls, devices, examples of each, ...)."""

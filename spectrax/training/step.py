@@ -81,8 +81,13 @@ def _measured(rule: StepRule, update: Update, taken: set[str]) -> dict[str, jax.
                 raise ConfigError(f"callback: {kind} measures {name!r}, which is the name of another metric.")
             if jnp.shape(value) != ():
                 raise ConfigError(f"callback: {kind} measures {name!r} with shape {jnp.shape(value)}; give a scalar.")
-            measured[name] = jnp.asarray(value)
+            measured[name] = _scalar(value)
     return measured
+
+
+def _scalar(value: Any) -> jax.Array:
+    """A metric as a float: what is told of several steps or devices is a mean."""
+    return jnp.asarray(value, jnp.promote_types(jnp.result_type(value), jnp.float32))
 
 
 def train_steps(
@@ -126,7 +131,8 @@ def _gradients(rule: StepRule, state: TrainState, batch: Batch) -> tuple[Any, tr
         model = trees.merge_module(rule.graph, rule.gathered(parameters), statistics)
         with rule.watching(model):
             value, (extra, metrics) = rule.task.loss("main", model, part, extra, key)
-        return value, (trees.module_state(model), extra, {"loss": value, **metrics})
+        told = {name: _scalar(one) for name, one in {"loss": value, **metrics}.items()}
+        return value, (trees.module_state(model), extra, told)
 
     gradient: Callable[..., Any] = jax.value_and_grad(loss, has_aux=True)
     if rule.accumulate == 1:

@@ -9,6 +9,14 @@ import sys
 from pathlib import Path
 
 LABORATORY = Path(__file__).parent / "laboratory"
+# Processes that share layers and so the whole batch.
+SHARED_LAYERS = [
+    "mesh.data=1",
+    "mesh.model=2",
+    'mesh.rules=[["branch/(kernel|bias)$",[model]],["head/kernel$",[model,null]]]',
+]
+# Processes that each hold a part of the state.
+SPLIT_STATE = ["mesh.data=1", "mesh.fsdp=-1", "mesh.fsdp_minimum=64"]
 SMALL = ["+experiment=small", "allow_packages=[small_network]", "callback=[]"]
 
 

@@ -9,6 +9,7 @@ LAYOUTS = {
     "2x4": (2, 4, []),
     "2x4_fsdp": (2, 4, ["mesh.data=2", "mesh.fsdp=-1", "mesh.fsdp_minimum=64"]),
     "2x2_pmap": (2, 2, ["trainer.parallel=pmap"]),
+    "2x1_model": (2, 1, members.SHARED_LAYERS),
 }
 
 
@@ -21,7 +22,8 @@ def alone(data_dir, tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param("1x8", marks=thorough), pytest.param("2x4", marks=thorough), "2x4_fsdp", "2x2_pmap"]
+    "name",
+    [*(pytest.param(name, marks=thorough) for name in ("1x8", "2x4", "2x1_model")), "2x4_fsdp", "2x2_pmap"],
 )
 def test_the_same_losses_on_every_layout(name, alone, data_dir, tmp_path):
     """Random layers, mixup and shifts included: draws depend on the seed, the step and an example's place alone."""

@@ -22,9 +22,9 @@ def wait_for(path, pattern, processes, seconds=100):
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("asked", [pytest.param(0, marks=pytest.mark.thorough), 1])
-def test_a_signal_to_one_process_stops_all_at_one_step(asked, undisturbed, data_dir, tmp_path):
-    command = ["spectrax.train", *members.SMALL, "run_dir=run"]
+def stopped(layout, asked, data_dir, tmp_path):
+    """The run of two processes, after a signal to one of them."""
+    command = ["spectrax.train", *members.SMALL, *layout, "run_dir=run"]
     processes = members.start(command, tmp_path, data_dir)
     wait_for(tmp_path, "run/metrics.csv", processes)
     processes[asked].send_signal(signal.SIGTERM)
@@ -32,8 +32,21 @@ def test_a_signal_to_one_process_stops_all_at_one_step(asked, undisturbed, data_
     assert codes == [75, 75], "\n".join(outputs)
     steps = [re.search(r"saved at step (\d+)", output)[1] for output in outputs]
     assert steps[0] == steps[1] and int(steps[0]) < 60
+    return tmp_path / "run"
+
+
+@pytest.mark.parametrize("asked", [pytest.param(0, marks=pytest.mark.thorough), 1])
+def test_a_signal_to_one_process_stops_all_at_one_step(asked, undisturbed, data_dir, tmp_path):
+    run = stopped([], asked, data_dir, tmp_path)
     members.train("run_dir=run", cwd=tmp_path, data_dir=data_dir)
-    members.assert_same_run(undisturbed, tmp_path / "run")
+    members.assert_same_run(undisturbed, run)
+
+
+@pytest.mark.thorough
+def test_processes_that_share_layers_agree_to_stop_too(data_dir, tmp_path):
+    run = stopped(members.SHARED_LAYERS, 1, data_dir, tmp_path)
+    members.train("run_dir=run", *members.SHARED_LAYERS, cwd=tmp_path, data_dir=data_dir)
+    assert ("60", "test", "loss") in members.metrics(run)
 
 
 @pytest.mark.thorough

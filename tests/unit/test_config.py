@@ -229,6 +229,9 @@ def test_the_hash_names_what_is_computed_not_where():
     for other in (["seed=1"], ["trainer.steps=3"], ["model.stem_width=8"]):
         assert config_hash(resolved(*other)) != base, other
     assert "data_dir" not in str(essence(resolved()))
+    # A callback's patience is another thing than the trainer's.
+    early = [config_hash(resolved("callback=[early_stop]", f"callback.early_stop.patience={n}")) for n in (8, 9)]
+    assert early[0] != early[1]
 
 
 def test_paths_are_taken_as_they_are():

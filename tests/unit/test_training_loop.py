@@ -288,6 +288,14 @@ def test_accumulation_averages_gradients_of_micro_batches(tmp_path):
     )
 
 
+def test_a_whole_number_is_a_rate_like_any_other(tmp_path):
+    """In a call of several steps, whose metrics are means."""
+    schedule = functools.partial(constant, peak=1)
+    summary = trainer(steps=4, schedule=schedule).run(experiment(tmp_path))
+    rates = [row for row in (tmp_path / "metrics.csv").read_text().splitlines() if ",learning_rate," in row]
+    assert summary.step == 4 and rates == ["4,train,learning_rate,1.0"]
+
+
 def test_the_average_is_what_evaluation_uses(tmp_path):
     summary = trainer(average=0.9).run(experiment(tmp_path))
     saved = final_parameters(tmp_path, 30)
