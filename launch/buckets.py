@@ -37,7 +37,11 @@ class Folder:
 
 
 def folder(word: str) -> Folder:
-    """Type of an option: gs://BUCKET or gs://BUCKET/PATH."""
+    """Type of an option: gs://BUCKET or gs://BUCKET/PATH.
+
+    Raises:
+        argparse.ArgumentTypeError: it is neither.
+    """
     match = re.fullmatch(rf"{_URL.pattern}(/[^\s,]*)?", word)
     if not match:
         raise argparse.ArgumentTypeError(f"{word!r} is no folder of a bucket such as gs://my-bucket/runs")

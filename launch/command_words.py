@@ -25,6 +25,15 @@ def count(word: str, least: int = 1) -> int:
     return int(word)
 
 
+def count_or_zero(word: str) -> int:
+    """A whole number, which may be zero; the type of an option.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none.
+    """
+    return count(word, least=0)
+
+
 def seconds(word: str) -> float:
     """A length of time of less than a week; the type of an option.
 

@@ -19,9 +19,9 @@ import shutil
 import sys
 
 import buckets
-from command_words import arguments_and_command, count
+from command_words import arguments_and_command, count, count_or_zero
 from gke_manifest import CONTAINER, SLICE, Run, manifest
-from programs import Mistake, Refused, call, show
+from programs import Mistake, Refused, call, guarded, show
 from tpu_slices import GENERATIONS, by_topology
 from yaml_text import dump
 
@@ -35,14 +35,7 @@ def main(words: list[str] | None = None) -> int:
     words, command = arguments_and_command(sys.argv[1:] if words is None else words)
     options = _parser().parse_args(words)
     options.command = command
-    try:
-        options.run(options)
-    except Mistake as mistake:
-        print(f"error: {mistake}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    return guarded(lambda: options.run(options) or 0)
 
 
 def print_manifest(options: argparse.Namespace) -> None:
@@ -51,7 +44,11 @@ def print_manifest(options: argparse.Namespace) -> None:
 
 
 def submit(options: argparse.Namespace) -> None:
-    """Create the JobSet."""
+    """Create the JobSet.
+
+    Raises:
+        Mistake: the options do not fit together, a bucket cannot be reached, or kubectl is not there or refuses.
+    """
     run = run_of(options)
     text = dump(manifest(run))
     words = ["kubectl", "create", "--filename=-", *_namespace(options)]
@@ -179,7 +176,7 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--slices", type=count, default=1, metavar="N", help="connected by the network (default 1)")
     parser.add_argument(
         "--max-restarts",
-        type=lambda word: count(word, least=0),
+        type=count_or_zero,
         default=10,
         metavar="N",
         help="after crashes; what was stopped or disrupted is always continued (default 10)",

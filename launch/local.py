@@ -22,7 +22,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 
-from command_words import arguments_and_command, count, seconds
+from command_words import arguments_and_command, count, count_or_zero, seconds
 from exit_codes import CONTINUED, PREEMPTED, PROCESS_LOST, Ended, outcome
 from output_lines import Screen
 from process_set import Events, ProcessSet
@@ -43,7 +43,7 @@ def main() -> int:
     parser.add_argument("-n", "--processes", type=count, required=True, metavar="N", help="how many processes")
     parser.add_argument(
         "--restarts",
-        type=lambda word: count(word, least=0),
+        type=count_or_zero,
         default=0,
         metavar="N",
         help="start all again after exit code 75 or 76, up to N times (default 0)",

@@ -7,6 +7,7 @@ import queue
 import selectors
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +28,7 @@ class ProcessSet:
     """Starts the processes and puts an `Ended` into `events` for each that ends.
 
     Every process has a session of its own, so that Ctrl-C in the terminal reaches the launcher alone, which passes it
-    on once. The kernel kills the processes when the launcher dies.
+    on once. Linux kills the processes when the launcher dies.
 
     Args:
         command: the words that every process runs.
@@ -117,8 +118,13 @@ def _start(command: Sequence[str], environment: Mapping[str, str]) -> "subproces
     )
 
 
-def _die_with(parent: int) -> Callable[[], None]:
-    """What a new process does before its program starts: ask the kernel to kill it when its parent dies."""
+def _die_with(parent: int) -> Callable[[], None] | None:
+    """What a new process does before its program starts: ask the kernel to kill it when its parent dies.
+
+    None where the kernel is not Linux, which alone can be asked.
+    """
+    if sys.platform != "linux":
+        return None
     prctl = ctypes.CDLL(None, use_errno=True).prctl
 
     def ask() -> None:

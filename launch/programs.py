@@ -1,6 +1,9 @@
-"""Other people's programs that the launchers call, such as gcloud and kubectl."""
+"""Other people's programs that the launchers call, such as gcloud, kubectl and sbatch; how what goes wrong is told."""
 
+import os
 import subprocess
+import sys
+from collections.abc import Callable
 
 
 class Mistake(Exception):
@@ -9,6 +12,20 @@ class Mistake(Exception):
 
 class Refused(Mistake):
     """A program ended with an error; the text is what it complained about."""
+
+
+def guarded(run: Callable[[], int]) -> int:
+    """The exit code of a launcher's work; a mistake is said in its words, without a traceback."""
+    try:
+        return run()
+    except Mistake as mistake:
+        print(f"error: {mistake}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # whoever read the output, such as `head`, has left; Python would complain at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
 
 
 def call(words: list[str], given: str = "") -> str:
@@ -51,9 +68,11 @@ def _complaint(error: subprocess.CalledProcessError) -> str:
 
 
 def _missing(program: str) -> str:
-    sources = {
-        "gcloud": "https://cloud.google.com/sdk/docs/install",
-        "kubectl": "https://kubernetes.io/docs/tasks/tools",
-    }
-    where = f" Install it: {sources[program]}" if program in sources else ""
-    return f"{program} is not on this machine.{where}"
+    return f"{program} is not on this machine. {_WHERE.get(program, '')}".rstrip()
+
+
+_WHERE = {
+    "gcloud": "Install it: https://cloud.google.com/sdk/docs/install",
+    "kubectl": "Install it: https://kubernetes.io/docs/tasks/tools",
+    **dict.fromkeys(("sbatch", "squeue", "scancel"), "Run this on a login node of a SLURM cluster."),
+}

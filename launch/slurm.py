@@ -10,7 +10,6 @@ SIGTERM or lost a process. `submit --help` lists what can be asked for. Exit cod
 """
 
 import argparse
-import os
 import re
 import shlex
 import shutil
@@ -19,8 +18,8 @@ import time
 from dataclasses import fields
 from pathlib import Path
 
-from command_words import arguments_and_command, count
-from slurm_client import Mistake, slurm
+from command_words import arguments_and_command, count, count_or_zero
+from programs import Mistake, call, guarded
 from slurm_jobs import cancel, logs, status
 from slurm_records import Record, default_directory, new_directory, write_text
 from slurm_script import Job, script
@@ -35,23 +34,26 @@ def main() -> int:
     options = _parser().parse_args(words)
     options.command = command
     options.records = options.records.expanduser().absolute()
+    return guarded(lambda: _run(options))
+
+
+def _run(options: argparse.Namespace) -> int:
     try:
         return options.run(options)
-    except Mistake as mistake:
-        print(f"error: {mistake}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:  # whoever read the output, such as `head`, has left; Python would complain at the end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+    except BrokenPipeError:
+        raise
     except OSError as error:
-        print(f"error: {error.filename}: {error.strerror}. Name another directory with --records.", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
+        where = error.filename or options.records
+        raise Mistake(f"{where}: {error.strerror}. Name another directory with --records.") from error
 
 
 def submit(options: argparse.Namespace) -> int:
-    """Write the script and hand it to sbatch; return at once."""
+    """Write the script and hand it to sbatch; return at once.
+
+    Raises:
+        Mistake: the options do not fit together, or sbatch is not there or refuses.
+        OSError: the directory of the record cannot be written.
+    """
     directory = new_directory(options.records, options.name)
     job, path = job_of(options, directory), directory / "job.sh"
     if options.dry_run:
@@ -61,7 +63,7 @@ def submit(options: argparse.Namespace) -> int:
         return 0
     write_text(path, script(job))
     try:
-        number = slurm("sbatch", "--parsable", str(path)).split()[-1].split(";")[0]
+        number = call(["sbatch", "--parsable", str(path)]).split()[-1].split(";")[0]
     except Mistake:
         shutil.rmtree(directory)
         raise
@@ -155,7 +157,7 @@ def _add_submit(commands: "argparse._SubParsersAction", shared: argparse.Argumen
     )
     command.add_argument(
         "--max-requeues",
-        type=lambda word: count(word, least=0),
+        type=count_or_zero,
         default=10,
         metavar="N",
         help="go into the queue again up to N times (default 10)",

@@ -6,7 +6,8 @@ import time
 from collections.abc import Sequence
 
 import slurm_logs
-from slurm_client import SQUEUE, Mistake, queue, slurm
+from programs import Mistake, call
+from slurm_queue import SQUEUE, queue
 from slurm_records import Record, all_records
 
 _SHOWN = 20  # submissions that `status` lists
@@ -14,7 +15,11 @@ _ASK = 5.0  # seconds between two questions to SLURM, whose controller is shared
 
 
 def status(options: argparse.Namespace) -> int:
-    """A line for each task of the job, or of the newest jobs that were submitted here."""
+    """A line for each task of the job, or of the newest jobs that were submitted here.
+
+    Raises:
+        Mistake: no such job was submitted here, or squeue is not there or refuses.
+    """
     if options.dry_run:
         print(shlex.join(SQUEUE))
         return 0
@@ -35,7 +40,11 @@ def status(options: argparse.Namespace) -> int:
 
 
 def logs(options: argparse.Namespace) -> int:
-    """Print the logs of a job's tasks; with `follow` until none of them is in the queue any more."""
+    """Print the logs of a job's tasks; with `follow` until none of them is in the queue any more.
+
+    Raises:
+        Mistake: no such job was submitted here, it has written nothing yet, or squeue is not there.
+    """
     record = _record(options)
     tasks = record.tasks(options.job)
     paths = [record.log(task) for task in tasks]
@@ -50,11 +59,15 @@ def logs(options: argparse.Namespace) -> int:
 
 
 def cancel(options: argparse.Namespace) -> int:
-    """End a job for good. Its processes get SIGTERM, and the site's KillWait (usually 30 s) to save."""
+    """End a job for good. Its processes get SIGTERM, and the site's KillWait (usually 30 s) to save.
+
+    Raises:
+        Mistake: scancel is not there or refuses.
+    """
     if options.dry_run:
         print(shlex.join(["scancel", options.job]))
         return 0
-    slurm("scancel", options.job)
+    call(["scancel", options.job])
     print(f"Cancelled job {options.job}.")
     return 0
 

@@ -5,6 +5,7 @@ import dataclasses
 import json
 import os
 import re
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -67,7 +68,7 @@ def new_directory(records: Path, name: str) -> Path:
 
 
 def all_records(records: Path) -> list[Record]:
-    """All records, the oldest first; what cannot be read is left out."""
+    """All records, the oldest first; what cannot be read is named on standard error and left out."""
     return list(_readable(records))
 
 
@@ -89,5 +90,9 @@ def write_text(path: Path, text: str) -> None:
 
 def _readable(records: Path) -> Iterator[Record]:
     for path in sorted(records.glob(f"*/{_RECORD}")):
-        with contextlib.suppress(OSError, ValueError, TypeError):
-            yield Record(**json.loads(path.read_text()), directory=path.parent)
+        try:
+            record = Record(**json.loads(path.read_text()), directory=path.parent)
+        except (OSError, ValueError, TypeError) as error:
+            print(f"{path} is no record of a job, and left out: {error}", file=sys.stderr)
+        else:
+            yield record

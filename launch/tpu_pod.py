@@ -21,8 +21,8 @@ import sys
 import buckets
 import tpu_dry_run
 import tpu_verbs
-from command_words import arguments_and_command, count
-from programs import Mistake
+from command_words import arguments_and_command, count_or_zero, seconds
+from programs import guarded
 from tpu_commands import Pod
 from tpu_slices import GENERATIONS
 
@@ -36,13 +36,7 @@ def main(words: list[str] | None = None) -> int:
     options.command = buckets.as_directories(command)
     options.buckets = buckets.named(command, getattr(options, "bucket", None))
     options.pod = Pod(options.name, options.zone, options.project, getattr(options, "queued", False))
-    try:
-        return getattr(tpu_dry_run if options.dry_run else tpu_verbs, options.verb)(options)
-    except Mistake as mistake:
-        print(f"error: {mistake}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
+    return guarded(lambda: getattr(tpu_dry_run if options.dry_run else tpu_verbs, options.verb)(options))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -82,7 +76,7 @@ def _shared_options() -> argparse.ArgumentParser:
 def _poll_option() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(add_help=False)
     options.add_argument(
-        "--poll", type=_seconds, default=30.0, metavar="SECONDS", help="between two looks at the slice (default 30)"
+        "--poll", type=seconds, default=30.0, metavar="SECONDS", help="between two looks at the slice (default 30)"
     )
     return options
 
@@ -121,7 +115,7 @@ def _run_options() -> argparse.ArgumentParser:
     )
     options.add_argument(
         "--restarts",
-        type=lambda word: count(word, least=0),
+        type=count_or_zero,
         default=10,
         metavar="N",
         help="continue up to N times what was stopped or lost (default 10)",
@@ -133,16 +127,6 @@ def _name(word: str) -> str:
     if not re.fullmatch(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?", word):
         raise argparse.ArgumentTypeError(f"{word!r} is no name: lower-case letters, digits and dashes, a letter first")
     return word
-
-
-def _seconds(word: str) -> float:
-    try:
-        seconds = float(word)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise argparse.ArgumentTypeError(f"{word!r} is no number of seconds")
-    return seconds
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from exit_codes import CONTINUED, PROCESS_LOST, Ended, outcome
+from programs import Refused
 from tpu_commands import Pod, attempt
 from tpu_life import GONE, is_gone, settled
 
@@ -29,13 +30,24 @@ def keep_running(
         poll: seconds between two looks at the slice.
         prepare: called before each restart; puts what the run needs on the slice.
         remakes: whether `prepare` makes the slice again where it was taken away; otherwise that is the end.
+
+    Raises:
+        Mistake: from `prepare`; of a slice that was taken away meanwhile only where `prepare` does not make it again.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # it means what Ctrl-C does
     code = PROCESS_LOST
     for restart in range(restarts + 1):
         if restart:
             _say(f"restart {restart} of {restarts}")
-            prepare()
+            try:
+                prepare()
+            except Refused as error:
+                time.sleep(poll)  # its state follows
+                if not remakes or settled(pod, poll) not in GONE:
+                    raise
+                _say(f"the slice was taken away again: {error}")
+                code = PROCESS_LOST
+                continue
         connection = Connection(pod, command, poll)
         code = connection.run()
         if connection.asked or code not in CONTINUED:

@@ -1,9 +1,11 @@
 """What `tpu_pod.py` does, verb by verb; each returns the exit code."""
 
 import argparse
+import contextlib
 import shlex
 import subprocess
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import buckets
@@ -15,7 +17,9 @@ from tpu_run import keep_running
 
 def create(options: argparse.Namespace) -> int:
     """Make the slice, or wait for it in the queue; return when it is ready."""
-    tpu_life.make(options.pod, tpu_plan.request(options), options.poll)
+    request = tpu_plan.request(options)
+    with _cost_told(options):
+        tpu_life.make(options.pod, request, options.poll)
     print(f"{options.name} is ready. It costs until it is deleted: {tpu_plan.again('delete', options)}")
     return 0
 
@@ -36,11 +40,12 @@ def up(options: argparse.Namespace) -> int:
         tpu_life.make(options.pod, request, options.poll)
         _prepare(options)
 
-    code = _run(options, make_and_prepare, remakes=True)
-    if code == 0 and not options.keep:
-        show(options.pod.delete())
-    else:
-        print(f"{options.name} is left as it is, and costs until it is deleted: {tpu_plan.again('delete', options)}")
+    with _cost_told(options):
+        code = _run(options, make_and_prepare, remakes=True)
+        if code == 0 and not options.keep:
+            show(options.pod.delete())
+            return code
+    print(f"{options.name} is left as it is, and costs until it is deleted: {tpu_plan.again('delete', options)}")
     return code
 
 
@@ -80,6 +85,17 @@ def _check(options: argparse.Namespace) -> None:
     if missing := [path for path in options.copy if not Path(path).exists()]:
         raise Mistake(f"{missing[0]}, which --copy names, is not here.")
     buckets.check(options.buckets)
+
+
+@contextlib.contextmanager
+def _cost_told(options: argparse.Namespace) -> Iterator[None]:
+    """What ends early, by a mistake or by Ctrl-C, may leave a slice that nobody thinks of."""
+    try:
+        yield
+    except (Mistake, KeyboardInterrupt):
+        delete_it = tpu_plan.again("delete", options)
+        print(f"If {options.name} was made, it costs until it is deleted: {delete_it}", file=sys.stderr, flush=True)
+        raise
 
 
 def _run(options: argparse.Namespace, prepare: Callable[[], None], remakes: bool) -> int:

@@ -6,10 +6,6 @@ import pytest
 sys.path[:0] = [str(Path(__file__).parents[2] / "launch"), str(Path(__file__).parent)]
 
 
-def pytest_configure(config):
-    config.addinivalue_line("markers", "slurm: starts a SLURM cluster of one node (Debian: slurm-wlm)")
-
-
 @pytest.fixture(scope="session")
 def slurm_environment():
     """Environment of a SLURM cluster of one node and four CPUs, up until the session ends."""

@@ -14,7 +14,7 @@ _GCLOUD = """
       *" queued-resources describe "*)
         if [ ! -e "$CLOUD/request" ]; then echo "ERROR: (gcloud) NOT_FOUND: no such request" >&2; exit 1; fi
         cat "$CLOUD/request"
-        if grep -q WAITING "$CLOUD/request"; then  # and is granted now
+        if grep -q WAITING "$CLOUD/request" && [ ! -e "$CLOUD/crowded" ]; then  # and is granted now
           echo ACTIVE >"$CLOUD/request"; mkdir "$CLOUD/worker0" "$CLOUD/worker1"; echo READY >"$CLOUD/state"
         fi ;;
       *" queued-resources create "*) echo WAITING_FOR_RESOURCES >"$CLOUD/request" ;;
@@ -29,7 +29,11 @@ _GCLOUD = """
           kill -KILL -- "-$(cut -d ' ' -f 5 "/proc/$(cat "$file")/stat")"
         done 2>/dev/null
         rm -rf "$CLOUD"/worker? "$CLOUD/state" "$CLOUD/request" ;;
-      *" scp "*) for worker in 0 1; do cp -R "$6" "$CLOUD/worker$worker"; done ;;
+      *" scp "*)
+        if [ -e "$CLOUD/taken" ]; then
+          rm "$CLOUD/taken"; echo PREEMPTED >"$CLOUD/state"; echo "ERROR: (gcloud) no connection" >&2; exit 1
+        fi
+        for worker in 0 1; do cp -R "$6" "$CLOUD/worker$worker"; done ;;
       *" ssh "*)
         for word; do case "$word" in --command=*) command=${word#--command=} ;; esac; done
         for worker in 0 1; do

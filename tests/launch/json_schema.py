@@ -1,4 +1,7 @@
-"""The part of JSON Schema that a manifest is checked with; a keyword that it does not know is an error."""
+"""The part of JSON Schema that a manifest is checked with; a keyword that it does not know is an error.
+
+The schema itself, `jobset_schema.json`, is written by hand from the documented API: no cluster has said it.
+"""
 
 import re
 

@@ -17,7 +17,7 @@ from spectrax.core import errors
 
 GOLDEN = Path(__file__).parent / "golden"
 SCHEMA = json.loads((Path(__file__).parent / "jobset_schema.json").read_text())
-IMAGE = ["--image", "europe-docker.pkg.dev/lab/images/spectrax:1.0"]
+IMAGE = ["--image", "example.com/spectrax:1.0"]
 TRAIN = ["--", "python", "-m", "spectrax.train", "+experiment=svt_imagenet"]
 _SPOT = ["--spot", "--namespace=research", "--env=WANDB_MODE=offline", "--env=NOTE=it's: 1", "--max-restarts=50"]
 _BUCKETS = ["--bucket=gs://lab/runs", "--service-account=trainer"]

@@ -62,6 +62,7 @@ def test_a_sweep_has_every_combination():
         (["submit", "--", "true"], "sbatch is not on this machine"),
         (["submit", "--nodes", "2"], "Give the command after --"),
         (["submit", "--sweep", "seed", "--", "true"], "'seed' is no sweep"),
+        (["submit", "--sweep", "lr=tag(log,interval(0,1))", "--", "true"], "Hydra's functions are for -m"),
         (["submit", "--sweep", "a=1", "--sweep", "a=2", "--", "true"], "a is swept twice"),
         (["submit", "--sweep", "seed=1,2", "--", "true", "run_dir=out"], "would share run_dir=out"),
         (["submit", "--gpus-per-node=4", "--tasks-per-node=3", "--", "true"], "4 cannot be shared out evenly"),

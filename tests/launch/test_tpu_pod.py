@@ -130,6 +130,7 @@ echo "begun $mode, time $lives, by $(readlink runs)"
 case "$mode$lives" in
   preempted0) [ "$WORKER" = 1 ] || echo PREEMPTED >"$CLOUD/state"; pause 60 ;;
   saved0) exit 75 ;;
+  retaken0) [ "$WORKER" = 1 ] || touch "$CLOUD/taken"; exit 75 ;;
   wrong0) [ "$WORKER" = 0 ] || exit 2; pause 0.3; exit 76 ;;
   wait0) pause 60 ;;
   slow0) pause 0.3 ;;
@@ -144,6 +145,9 @@ def cloud(tmp_path):
     (tmp_path / "stub.sh").write_text(STUB)
     yield imitated
     imitated.close()
+
+
+COST = "If my-pod was made, it costs until it is deleted: python launch/tpu_pod.py delete my-pod --zone us-west4-a"
 
 
 def words_of(verb, mode, *options):
@@ -196,6 +200,14 @@ def test_what_saved_is_continued_on_the_same_slice(cloud):
     assert cloud.calls.count("tpu-vm create") == 1
 
 
+def test_a_slice_that_is_taken_away_while_it_is_prepared_is_made_again(cloud):
+    code, output, errors = up(cloud, "retaken", "--spot")
+    assert code == 0, errors
+    assert "[launch] the slice was taken away again: gcloud compute tpus tpu-vm scp" in errors
+    assert "[launch] restart 2 of 10" in errors and "[1] done retaken" in output
+    assert cloud.calls.count("tpu-vm create") == 2
+
+
 def test_a_wrong_config_is_not_tried_again(cloud):
     code, _, errors = up(cloud, "wrong")
     assert code == 2
@@ -210,6 +222,18 @@ def test_a_zone_without_room(cloud):
     assert code == 2
     assert "there is no more capacity" in errors
     assert "my-pod was not created" in errors and "--queued waits for it" in errors
+    assert COST in errors
+
+
+def test_ctrl_c_while_waiting_for_room_says_what_may_cost(cloud):
+    (cloud.directory / "crowded").touch()
+    words = ["create", "my-pod", *WHERE, "--poll=0.1", "--accelerator=v5litepod-16", "--queued"]
+    process = start("tpu_pod.py", *words, environment=cloud.environment)
+    while "WAITING" not in process.stdout.readline():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130 and f"{COST} --queued\n" in errors
 
 
 def test_a_queued_slice_is_waited_for_and_asked_for_again(cloud):
@@ -232,10 +256,11 @@ def test_ctrl_c_saves(cloud):
         == 0
     )
     process = start("tpu_pod.py", *words_of("run", "wait"), environment=cloud.environment, cwd=cloud.directory)
-    for line in process.stdout:
-        if line.startswith("[1] begun wait"):
-            break
-    time.sleep(0.3)  # the other worker has begun as well
+    missing = {"[0] begun wait", "[1] begun wait"}
+    while missing:
+        line = process.stdout.readline()
+        assert line, process.stderr.read()
+        missing -= {line.partition(",")[0]}
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=30)
     assert process.returncode == 75, errors
