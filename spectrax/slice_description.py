@@ -71,15 +71,15 @@ def begin(config: "DictConfig", topology: "Topology", effort: str) -> Pending:
 
 
 def as_json(step: "SliceStep", topology: "Topology") -> dict[str, Any]:
-    """The step with what follows from it."""
-    bound = step.roofline
+    """The step with what follows from it: estimates of time and speed, which are bounds at effort=full alone."""
     return {
         **dataclasses.asdict(step),
         "fits": step.memory.fits,
-        "step_seconds_bound": bound and bound.seconds,
-        "examples_per_second_bound": step.examples_per_second,
-        "mfu_bound": step.utilisation(topology.chip.flops["bfloat16"]),
+        "step_seconds_estimate": step.roofline and step.roofline.seconds,
+        "examples_per_second_estimate": step.examples_per_second,
+        "mfu_estimate": step.utilisation(topology.chip.flops["bfloat16"]),
         "activations_gathered": len(step.gathered_activations),
+        "unknown_gathers": len(step.unknown_gathers),
     }
 
 

@@ -6,6 +6,7 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import json
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,15 +16,17 @@ from spectrax.described.slice_step import SliceStep, from_json
 
 _PLACES = ("run_dir", "data_dir", "writer", "experiment")  # keys of a config that change nothing in a step
 _VERSIONS = ("jax", "jaxlib", "libtpu", "flax", "optax")
+_SETTINGS = ("LIBTPU_INIT_ARGS", "XLA_FLAGS", "JAX_DEFAULT_MATMUL_PRECISION", "JAX_ENABLE_X64")  # of the environment
 
 
 def location(config: Mapping[str, Any], topology: str, effort: str) -> Path:
     """Where the step of a resolved config is remembered: below its data directory, under a name made from all that the
-    step depends on, the source of the packages in it included."""
+    step depends on, the source of the packages in it and the environment's settings of the compiler included."""
     depends = {
         "config": {key: value for key, value in config.items() if key not in _PLACES},
         "topology": topology,
         "effort": effort,
+        "settings": {name: os.environ.get(name, "") for name in _SETTINGS},
         "versions": {name: _version(name) for name in _VERSIONS},
         "sources": {name: _digest(name) for name in sorted({"spectrax", *_packages(config)})},
     }

@@ -11,7 +11,7 @@ from spectrax.described.roofline import Roofline, roofline
 from spectrax.diagnostics import hlo_text
 from spectrax.diagnostics.collectives import Collective, collectives
 from spectrax.diagnostics.compiled_work import Work, work
-from spectrax.parallel.topology import Topology
+from spectrax.parallel.topology import Topology, first_line
 
 if TYPE_CHECKING:
     import jax
@@ -62,9 +62,10 @@ class SliceStep:
         chips: how many it has.
         batch_size: examples over all of them.
         effort: of the compiler, one of `EFFORTS`.
-        compile_seconds: how long it took.
+        compile_seconds: how long the compiler took.
         work: of one chip; None where the program does not fit, like all that follows.
-        roofline: of one chip.
+        roofline: of one chip; a bound where `effort` is "full", an estimate where a hasty compiler moves more than need
+            be.
         collectives: in the order of the program.
     """
 
@@ -81,15 +82,24 @@ class SliceStep:
     @property
     def gathered_activations(self) -> list[Collective]:
         """Collectives that bring together what should stay apart."""
-        return [one for one in self.collectives if one.carries == "activations" and one.kind in _GATHERS]
+        return [one for one in self._gathers if one.carries == "activations"]
+
+    @property
+    def unknown_gathers(self) -> list[Collective]:
+        """Those of which it cannot be told what they bring together."""
+        return [one for one in self._gathers if one.carries is None]
+
+    @property
+    def _gathers(self) -> list[Collective]:
+        return [one for one in self.collectives if one.kind in _GATHERS]
 
     @property
     def examples_per_second(self) -> float | None:
-        """At most, over all chips."""
+        """Over all chips, in the time that `roofline` says."""
         return self.batch_size / self.roofline.seconds if self.roofline else None
 
     def utilisation(self, peak_flops: float) -> float | None:
-        """At most, the share of a chip's peak that goes into products which the network asks for (MFU)."""
+        """The share of a chip's peak that goes into products which the network asks for (MFU), in the same time."""
         if self.roofline is None or self.work is None:
             return None
         return (self.work.flops - self.work.recomputed_flops) / (self.roofline.seconds * peak_flops)
@@ -114,19 +124,20 @@ def compile_step(
     from jax.errors import JaxRuntimeError
 
     begin = time.monotonic()
-
-    def step(memory: Memory, **found: Any) -> SliceStep:
-        seconds = time.monotonic() - begin
-        return SliceStep(topology.name, topology.chips, batch_size, effort, seconds, memory, **found)
-
     try:
         compiled = lowered.compile(EFFORTS[effort] or None)
     except JaxRuntimeError as error:
-        return step(overflow(str(error)))
-    memory = _memory(compiled, topology)
+        compiled, memory = None, overflow(str(error))
+    else:
+        memory = _memory(compiled, topology)
+    seconds = time.monotonic() - begin
+    step = SliceStep(topology.name, topology.chips, batch_size, effort, seconds, memory)
+    if compiled is None:
+        return step
     program = hlo_text.parse(compiled.as_text())
     found, messages = work(program), tuple(collectives(program, parameters, batch))
-    return step(memory, work=found, roofline=roofline(found, messages, topology.chip), collectives=messages)
+    bound = roofline(found, messages, topology.chip)
+    return dataclasses.replace(step, work=found, roofline=bound, collectives=messages)
 
 
 def overflow(message: str) -> Memory:
@@ -135,7 +146,7 @@ def overflow(message: str) -> Memory:
         if found := re.search(pattern, message):
             needed, there = (float(found[n]) * _UNITS[found[u]] for n, u in (("needed", "unit"), ("there", "of")))
             return Memory(None, None, None, None, int(needed), int(there))
-    raise ConfigError(f"The TPU compiler refuses this step: {message.strip().splitlines()[0]}")
+    raise ConfigError(f"The TPU compiler refuses this step: {first_line(message)}")
 
 
 def _memory(compiled: Any, topology: Topology) -> Memory:

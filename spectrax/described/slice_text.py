@@ -16,7 +16,7 @@ _GIB = 2**30
 def lines(step: SliceStep, chip: Accelerator) -> Iterator[tuple[str, str]]:
     """Name and text of each line of the answer."""
     share = f"{step.batch_size // step.chips:,}" if step.batch_size >= step.chips else "less than one"
-    yield "chips", f"{step.chips} {chip.kind} ({step.topology}), {share} of {step.batch_size:,} examples on each"
+    yield "chips", f"{step.chips} {chip.kind} ({step.topology}), {step.batch_size:,} examples, {share} for each chip"
     yield "memory", _memory(step.memory)
     if step.work is None or step.roofline is None:
         yield "", "Try trainer.remat=true, trainer.accumulate=2, mesh=fsdp, a smaller batch, or more chips."
@@ -46,7 +46,7 @@ def lines(step: SliceStep, chip: Accelerator) -> Iterator[tuple[str, str]]:
         yield "", "too pessimistic, the memory needed is not. effort=full compiles as training does, and takes longer."
     if work.unknown_loops:
         yield "", f"{work.unknown_loops} loops of unknown length count as one round."
-    yield "gathered", _gathered(step.gathered_activations)
+    yield "gathered", _gathered(step)
 
 
 def table(found: Sequence[Collective]) -> Any:
@@ -55,7 +55,7 @@ def table(found: Sequence[Collective]) -> Any:
     from rich.table import Table
 
     rows = sorted(_by_line(found), key=lambda row: -row["bytes"])
-    title = f"Collectives: {sum(one.times or 1 for one in found):,} a step"
+    title = f"Collectives: {sum(one.rounds for one in found):,} a step"
     shown = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for name in ("kind", "carries", "caused by"):
         shown.add_column(name, overflow="fold")
@@ -82,7 +82,7 @@ def _by_line(found: Sequence[Collective]) -> Iterator[Mapping[str, Any]]:
             "kind": kind,
             "carries": carries or "",
             "source": f"{_short(source) or largest.operation or 'not known'}{together}",
-            "times": f"{'at least ' if unknown else ''}{sum(one.times or 1 for one in members):,}",
+            "times": f"{'at least ' if unknown else ''}{sum(one.rounds for one in members):,}",
             "largest": f"{largest.dtype}{list(largest.shape)}",
             "bytes": sum(one.total_bytes for one in members),
         }
@@ -102,11 +102,18 @@ def _memory(memory: Memory) -> str:
     return f"{text} ({', '.join(parts)})" if parts else text
 
 
-def _gathered(found: Sequence[Collective]) -> str:
-    if not found:
+def _gathered(step: SliceStep) -> str:
+    known, unknown = step.gathered_activations, step.unknown_gathers
+    if not known and not unknown:
         return "no activation is gathered"
-    sources = ", ".join(sorted({_short(one.source) or one.operation for one in found}))
-    return f"ACTIVATIONS ARE GATHERED: {_scaled(sum(one.total_bytes for one in found))}B a step, from {sources}"
+    text = f"ACTIVATIONS ARE GATHERED: {_moved(known)}" if known else "no activation is known to be gathered"
+    return f"{text}; of other gathers it cannot be told what they carry: {_moved(unknown)}" if unknown else text
+
+
+def _moved(found: Sequence[Collective]) -> str:
+    """How much, and what causes it."""
+    sources = ", ".join(sorted({_short(one.source) or one.operation or "a line not known" for one in found}))
+    return f"{_scaled(sum(one.total_bytes for one in found))}B a step, from {sources}"
 
 
 def _short(source: str) -> str:

@@ -50,9 +50,14 @@ class Collective:
     carries: Carried | None
 
     @property
+    def rounds(self) -> int:
+        """`times`, a loop of unknown length counted as one round."""
+        return 1 if self.times is None else self.times
+
+    @property
     def total_bytes(self) -> int:
         """In one call of the program; a loop of unknown length counts as one round."""
-        return self.bytes * (self.times or 1)
+        return self.bytes * self.rounds
 
 
 def collectives(text: str | Program, parameters: Collection[int] = (), batch: Collection[int] = ()) -> list[Collective]:

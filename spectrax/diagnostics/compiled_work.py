@@ -14,9 +14,10 @@ from spectrax.diagnostics.hlo import Array, Computation, Instruction, Program
 from spectrax.diagnostics.hlo_loops import runs
 
 _PASSES = {"default": 1, "high": 3, "highest": 6}  # of bfloat16 products that make one of float32
+# What a loop, a call or an `async-start` runs is counted where it stands.
 _FREE = frozenset((
     "parameter", "constant", "get-tuple-element", "tuple", "bitcast", "while", "conditional", "call", "after-all",
-    "partition-id", "replica-id", "opt-barrier",
+    "partition-id", "replica-id", "opt-barrier", "async-start",
 ))  # fmt: skip
 _FREE_CALLS = ("AllocateBuffer", "ConcatBitcast")  # custom calls of the TPU compiler that only name memory
 _SLICES = ("dynamic-slice", "slice", "gather")

@@ -12,7 +12,7 @@ class Run:
     """A computation that runs instruction by instruction.
 
     Attributes:
-        times: in one call of the program, loops of unknown length counted as one round.
+        times: in one call of the program, loops of unknown length counted as one round; 0 in a loop of no rounds.
         exact: whether all loops around it are of known length.
     """
 
@@ -31,8 +31,8 @@ def runs(program: Program) -> Iterator[Run]:
 
 
 def trip_count(program: Program, loop: Instruction, computation: Computation) -> int | None:
-    """Rounds of a `while`: as the compiler states them, or as a comparison of a counter with a constant says; None
-    where neither does.
+    """Rounds of a `while`: as the compiler states them, or as a counter says that goes from a constant, in steps of a
+    constant, to a constant; None where neither does, nothing being guessed.
 
     Args:
         computation: where the loop stands.
@@ -52,8 +52,8 @@ def _runs(program: Program, run: Run) -> Iterator[Run]:
         names = [name for name in _runs_inside(instruction) if name in program.computations]
         rounds = trip_count(program, instruction, run.computation) if instruction.opcode == "while" else 1
         for name in names:
-            inside = Run(program.computations[name], run.times * (rounds or 1), run.exact and rounds is not None)
-            yield from _runs(program, inside)
+            times = run.times * (1 if rounds is None else rounds)
+            yield from _runs(program, Run(program.computations[name], times, run.exact and rounds is not None))
 
 
 def _runs_inside(instruction: Instruction) -> list[str]:
@@ -77,7 +77,7 @@ def _start_values(loop: Instruction, computation: Computation) -> list[Instructi
 
 
 def _counted(condition: Computation, body: Computation, start: list[Instruction | None]) -> int | None:
-    """Rounds of a loop that counts up, in steps of a constant, from a constant to below another."""
+    """Rounds of a loop that counts up, in steps of a constant, from a constant to below another; else None."""
     test = condition.root
     sides = [_copied(condition, name) for name in test.operands]
     if test.opcode != "compare" or test.attribute("direction") != "LT" or len(sides) != 2:
@@ -88,8 +88,9 @@ def _counted(condition: Computation, body: Computation, start: list[Instruction 
     index = int(counter.attribute("index") or 0)
     step = _step(body, index)
     first = _constant(start[index]) if index < len(start) else None
-    # JAX's loops start at 0 and go by 1; the start is sometimes computed, or hidden behind a call.
-    return -(-(end - (first or 0)) // (step or 1))
+    if first is None or step is None or step < 1:
+        return None
+    return max(0, -(-(end - first) // step))
 
 
 def _step(body: Computation, index: int) -> int | None:

@@ -3,7 +3,6 @@
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from flax.nnx.nn import dtypes
 
 from spectrax.core.errors import ConfigError
 from spectrax.nn import initializers
@@ -56,8 +55,8 @@ class Attention(nnx.Module):
         The product has an axis for the heads. Over the one long axis of the projection's output, on which keys come
         before values, devices that share the heads would hold keys or values, and would have to exchange them.
         """
-        kernel, bias = self.key_value.kernel[...], self.key_value.bias[...]
+        given = asked, self.key_value.kernel[...], self.key_value.bias[...]
+        asked, kernel, bias = (array.astype(self.key_value.dtype) for array in given)
         sizes = (2, self.heads, kernel.shape[0] // self.heads)
-        asked, kernel, bias = dtypes.promote_dtype((asked, kernel, bias), dtype=self.key_value.dtype)
         pair = jnp.einsum("bmc,ckhd->bmkhd", asked, kernel.reshape(-1, *sizes)) + bias.reshape(sizes)
         return [pair[:, :, index] for index in range(2)]

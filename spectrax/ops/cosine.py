@@ -5,7 +5,7 @@ Types I to IV with the conventions of `scipy.fft`; `norm` is "backward", "ortho"
 
 `spec` says how the array is sharded, as in `spectrax.ops.fourier`. `form` is how an axis is transformed, "matmul" or
 "fft"; None chooses by its size and the backend, and both give the same numbers. Raised is `ConfigError`, when an axis
-is too short, a type is not one of 1 to 4, or an axis transformed is sharded.
+is too short, a type is not one of 1 to 4, a norm or a form is unknown, or an axis transformed is sharded.
 """
 
 from collections.abc import Sequence
@@ -14,13 +14,12 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import PartitionSpec
 from jax.typing import ArrayLike
-from numpy.lib.array_utils import normalize_axis_tuple
 
 from spectrax.core.errors import ConfigError
+from spectrax.ops.axes import space_axes
 from spectrax.ops.compute_dtype import at_least_float32
 from spectrax.ops.cosine_axis import Form, transform_axis
 from spectrax.ops.cosine_matrices import Family
-from spectrax.ops.fourier import space_axes
 from spectrax.ops.norms import Norm, opposite
 from spectrax.parallel.shard_local import run_shard_locally
 
@@ -154,7 +153,7 @@ def _transform(
     form: Form | None,
 ) -> jax.Array:
     x = at_least_float32(x)
-    axes = space_axes(x) if axes is None else normalize_axis_tuple(axes, x.ndim)
+    axes = space_axes(x, axes)
     _check(x, family, kind, axes)
 
     def local(part: jax.Array) -> jax.Array:

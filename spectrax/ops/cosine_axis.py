@@ -11,7 +11,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from spectrax.ops.choices import check_choice
 from spectrax.ops.cosine_matrices import Family, normalisation, transform_matrix
+from spectrax.ops.matrices import product
 from spectrax.ops.norms import Norm
 from spectrax.parallel.devices import target_platform
 
@@ -28,21 +30,19 @@ def choose_form(size: int) -> Form:
 def transform_axis(
     x: jax.Array, axis: int, family: Family, kind: int, norm: Norm, form: Form | None = None
 ) -> jax.Array:
-    """The transform of type `kind` of real `x` along `axis`, which keeps its size; `form` None chooses by size."""
+    """The transform of type `kind` of real `x` along `axis`, which keeps its size; `form` None chooses by size.
+
+    Raises:
+        ConfigError: when `form` or `norm` is unknown.
+    """
     size = x.shape[axis]
     axis %= x.ndim
-    if (form or choose_form(size)) == "matmul":
+    form = choose_form(size) if form is None else form
+    check_choice("form", form, FORMS)
+    if form == "matmul":
         return product(x, transform_matrix(size, family, kind, norm), axis)
     before, after = (_along(factors, x, axis) for factors in normalisation(size, family, kind, norm))
     return _by_fft(x * before, axis, family, kind) * after
-
-
-def product(x: jax.Array, matrix: np.ndarray, axis: int) -> jax.Array:
-    """`matrix` (rows, size) times `x` along `axis`, which then holds the rows; every other axis stays where it is."""
-    axes = list(range(x.ndim))
-    result = [x.ndim if number == axis else number for number in axes]
-    matrix = jnp.asarray(matrix, x.dtype)
-    return jnp.einsum(matrix, [x.ndim, axis], x, axes, result, precision=jax.lax.Precision.HIGHEST)
 
 
 def _by_fft(x: jax.Array, axis: int, family: Family, kind: int) -> jax.Array:

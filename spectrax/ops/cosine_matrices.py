@@ -5,6 +5,7 @@ from typing import Literal
 
 import numpy as np
 
+from spectrax.ops.matrices import read_only
 from spectrax.ops.norms import Norm, norm_factor
 
 Family = Literal["cosine", "sine"]
@@ -19,7 +20,7 @@ def transform_matrix(
     at = np.arange(size if columns is None else columns)
     before, after = normalisation(size, family, kind, norm)
     waves = _cosines(out, at, size, kind) if family == "cosine" else _sines(out, at, size, kind)
-    return _read_only(after[: len(out), None] * waves * before[: len(at)])
+    return read_only(after[: len(out), None] * waves * before[: len(at)])
 
 
 @functools.cache
@@ -36,7 +37,7 @@ def normalisation(size: int, family: Family, kind: int, norm: Norm) -> tuple[np.
         elif kind == 1 and family == "cosine":
             before[[0, -1]] *= np.sqrt(2)
             after[[0, -1]] /= np.sqrt(2)
-    return _read_only(before), _read_only(after)
+    return read_only(before), read_only(after)
 
 
 def _cosines(out: np.ndarray, at: np.ndarray, size: int, kind: int) -> np.ndarray:
@@ -66,8 +67,3 @@ def _sines(out: np.ndarray, at: np.ndarray, size: int, kind: int) -> np.ndarray:
 def _radians(angle: np.ndarray, half_turn: int) -> np.ndarray:
     """Reduced as integers, so that no digit is lost where angles are large."""
     return np.pi * (angle % (2 * half_turn)) / half_turn
-
-
-def _read_only(matrix: np.ndarray) -> np.ndarray:
-    matrix.setflags(write=False)
-    return matrix

@@ -22,9 +22,9 @@ from jax.sharding import PartitionSpec
 from jax.typing import ArrayLike
 
 from spectrax.core.errors import ConfigError
+from spectrax.ops.axes import space_axes
 from spectrax.ops.compute_dtype import at_least_float32
-from spectrax.ops.fourier import scaled, space_axes
-from spectrax.ops.norms import Norm
+from spectrax.ops.norms import Norm, scaled
 from spectrax.parallel.layout import BATCH_AXES
 from spectrax.parallel.shard_local import Partition, named_axes, partition_in_force, run_on_parts, shards
 

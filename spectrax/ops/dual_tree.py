@@ -15,6 +15,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from spectrax.ops.compute_dtype import at_least_float32
 from spectrax.ops.dual_tree_axis import Form, analyse_axis, interleaved, synthesise_axis
 
 ORIENTATIONS = (15, 45, 75, 105, 135, 165)  # degrees, the order of the band axis
@@ -49,7 +50,7 @@ def dual_tree_2d(
         The low-pass map (batch, h, w, channels), twice as large per side as the last bands (for one level: the size of
         `x` made even), and the bands of each level, finest first: sides half, quarter ... of `x`.
     """
-    low = _pad_to_even(_at_least_float32(x))
+    low = _pad_to_even(at_least_float32(x))
     bands = []
     for level in range(levels):
         first = level == 0
@@ -81,7 +82,7 @@ def inverse_dual_tree_2d(
     Returns:
         (batch, height, width, channels).
     """
-    low = _at_least_float32(low) if low is not None else _zero_low(bands)
+    low = at_least_float32(low) if low is not None else _zero_low(bands)
     for level in reversed(range(len(bands))):
         band = bands[level]
         if band is not None:
@@ -104,9 +105,7 @@ def _analyse(x: jax.Array, family: str, first: bool, form: Form | None) -> tuple
     return low, ComplexBands(*[jnp.stack(part, axis=3) for part in parts])
 
 
-def _synthesise(
-    low: jax.Array, bands: ComplexBands | None, family: str, first: bool, form: Form | None
-) -> jax.Array:
+def _synthesise(low: jax.Array, bands: ComplexBands | None, family: str, first: bool, form: Form | None) -> jax.Array:
     ll = _deinterleave(low)
     if bands is None:
         zero = jnp.zeros_like(ll[0])
@@ -191,8 +190,4 @@ def _zero_low(bands: Sequence[ComplexBands | None]) -> jax.Array:
     batch, h, w, _, channels = band.real.shape
     for _ in range(index + 1, len(bands)):
         h, w = (h + 1) // 2, (w + 1) // 2
-    return jnp.zeros((batch, 2 * h, 2 * w, channels), _at_least_float32(band.real).dtype)
-
-
-def _at_least_float32(x: jax.Array) -> jax.Array:
-    return x if x.dtype == jnp.float64 else x.astype(jnp.float32)
+    return jnp.zeros((batch, 2 * h, 2 * w, channels), at_least_float32(band.real).dtype)

@@ -14,6 +14,8 @@ import jax
 import jax.numpy as jnp
 
 from spectrax.ops import dual_tree_matrices as matrices
+from spectrax.ops.choices import check_choice
+from spectrax.ops.matrices import product
 from spectrax.parallel.devices import target_platform
 
 Form = Literal["dense", "flip_split", "tiled"]
@@ -43,19 +45,23 @@ def analyse_axis(x: jax.Array, axis: int, family: str, level_one: bool, form: Fo
         x: (batch, height, width, channels); the axis has an even size (level 1) or a multiple of 4 (later levels).
         axis: 1 or 2.
         family: of level-1 or of q-shift filters.
+        form: None chooses.
 
     Returns:
         The axis holds [low even, low odd, high even, high odd]: twice the size at level 1, the same later.
+
+    Raises:
+        ConfigError: when there is no such family or form.
     """
     size = x.shape[axis]
-    form = _usable(form or choose_form(size, level_one), level_one)
+    form = _usable(form, size, level_one)
     if form == "dense":
-        return _product(x, matrices.analysis_matrix(size, family, level_one), axis)
+        return product(x, matrices.analysis_matrix(size, family, level_one), axis)
     if form == "flip_split":
         plus, minus = matrices.flip_split_analysis(size, family)
         near, far = jnp.split(x, 2, axis)
         far = jnp.flip(far, axis)
-        p, m = _product(near + far, plus, axis), _product(near - far, minus, axis)
+        p, m = product(near + far, plus, axis), product(near - far, minus, axis)
         (low_even, high_even), (low_odd, high_odd) = jnp.split(p + m, 2, axis), jnp.split(p - m, 2, axis)
         return jnp.concatenate([low_even, jnp.flip(low_odd, axis), high_even, jnp.flip(high_odd, axis)], axis)
     tiles = matrices.analysis_tiles(family, level_one, _TILE)
@@ -65,15 +71,15 @@ def analyse_axis(x: jax.Array, axis: int, family: str, level_one: bool, form: Fo
 def synthesise_axis(y: jax.Array, axis: int, family: str, level_one: bool, form: Form | None = None) -> jax.Array:
     """The inverse of `analyse_axis`, with the synthesis filters."""
     size = y.shape[axis] // 2 if level_one else y.shape[axis]
-    form = _usable(form or choose_form(size, level_one), level_one)
+    form = _usable(form, size, level_one)
     if form == "dense":
-        return _product(y, matrices.synthesis_matrix(size, family, level_one), axis)
+        return product(y, matrices.synthesis_matrix(size, family, level_one), axis)
     low_even, low_odd, high_even, high_odd = jnp.split(y, 4, axis)
     if form == "flip_split":
         plus, minus = matrices.flip_split_synthesis(size, family)
         even = jnp.concatenate([low_even, high_even], axis)
         odd = jnp.concatenate([jnp.flip(low_odd, axis), jnp.flip(high_odd, axis)], axis)
-        p, m = _product(even + odd, plus, axis), _product(even - odd, minus, axis)
+        p, m = product(even + odd, plus, axis), product(even - odd, minus, axis)
         return jnp.concatenate([p + m, jnp.flip(p - m, axis)], axis)
     tiles = matrices.synthesis_tiles(family, level_one, 2 * _TILE)
     signals = [interleaved(low_even, low_odd, axis), interleaved(high_even, high_odd, axis)]
@@ -88,14 +94,11 @@ def interleaved(even: jax.Array, odd: jax.Array, axis: int) -> jax.Array:
     return jnp.stack([even, odd], axis + 1).reshape(shape)
 
 
-def _usable(form: Form, level_one: bool) -> Form:
+def _usable(form: Form | None, size: int, level_one: bool) -> Form:
     """The q-shift filters of later levels are not symmetric: they have no flip split."""
+    form = choose_form(size, level_one) if form is None else form
+    check_choice("form", form, FORMS)
     return "dense" if form == "flip_split" and not level_one else form
-
-
-def _product(x: jax.Array, matrix: object, axis: int) -> jax.Array:
-    subscripts = {1: "ih,bhwc->biwc", 2: "iw,bhwc->bhic"}[axis]
-    return jnp.einsum(subscripts, jnp.asarray(matrix, x.dtype), x, precision=jax.lax.Precision.HIGHEST)
 
 
 def _windows(x: jax.Array, axis: int, tiles: matrices.Tiles) -> jax.Array:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from spectrax.ops.dual_tree_filters import level_one_filters, qshift_filters
+from spectrax.ops.matrices import read_only
 
 
 @functools.cache
@@ -27,7 +28,7 @@ def analysis_matrix(size: int, family: str, level_one: bool) -> np.ndarray:
         filters = qshift_filters(family)
         low = _decimate(filters.h0b, filters.h0a, size, swap=False)
         high = _decimate(filters.h1b, filters.h1a, size, swap=True)
-    return _read_only(np.concatenate([low[0::2], low[1::2], high[0::2], high[1::2]]))
+    return read_only(np.concatenate([low[0::2], low[1::2], high[0::2], high[1::2]]))
 
 
 @functools.cache
@@ -43,7 +44,7 @@ def synthesis_matrix(size: int, family: str, level_one: bool) -> np.ndarray:
         filters = qshift_filters(family)
         low = _interpolate(filters.g0b, filters.g0a, size // 2, swap=False)
         high = _interpolate(filters.g1b, filters.g1a, size // 2, swap=True)
-    return _read_only(np.concatenate([low[:, 0::2], low[:, 1::2], high[:, 0::2], high[:, 1::2]], axis=1))
+    return read_only(np.concatenate([low[:, 0::2], low[:, 1::2], high[:, 0::2], high[:, 1::2]], axis=1))
 
 
 class Tiles(NamedTuple):
@@ -77,7 +78,7 @@ def flip_split_analysis(size: int, family: str) -> tuple[np.ndarray, np.ndarray]
     low_even, _, high_even, _ = np.split(analysis_matrix(size, family, True), 4)
     matrix = np.concatenate([low_even, high_even])
     near, far = matrix[:, :half], matrix[:, half:][:, ::-1]
-    return _read_only((near + far) / 2), _read_only((near - far) / 2)
+    return read_only((near + far) / 2), read_only((near - far) / 2)
 
 
 @functools.cache
@@ -91,7 +92,7 @@ def flip_split_synthesis(size: int, family: str) -> tuple[np.ndarray, np.ndarray
     matrix = synthesis_matrix(size, family, True)
     even = np.concatenate([matrix[:, :half], matrix[:, 2 * half : 3 * half]], axis=1)
     near, far = even[:half], even[half:][::-1]
-    return _read_only((near + far) / 2), _read_only((near - far) / 2)
+    return read_only((near + far) / 2), read_only((near - far) / 2)
 
 
 @functools.cache
@@ -121,7 +122,7 @@ def _interior_tile(outputs: list[np.ndarray], signals: int, rows: int, stride: i
     used = np.flatnonzero(np.any([part.any(0) for part in parts], axis=0))
     first, last = used[0], used[-1] + 1
     window = np.concatenate([part[:, first:last] for part in parts], axis=1)
-    return Tiles(_read_only(window), int(first) - stride, stride, int(last - first))
+    return Tiles(read_only(window), int(first) - stride, stride, int(last - first))
 
 
 def reflect(position: np.ndarray, size: int) -> np.ndarray:
@@ -168,9 +169,4 @@ def _rows(positions: np.ndarray, weights: np.ndarray, size: int) -> np.ndarray:
     matrix = np.zeros((len(positions), size))
     rows = np.broadcast_to(np.arange(len(positions))[:, None], positions.shape)
     np.add.at(matrix, (rows, reflect(positions, size)), weights)
-    return matrix
-
-
-def _read_only(matrix: np.ndarray) -> np.ndarray:
-    matrix.setflags(write=False)
     return matrix

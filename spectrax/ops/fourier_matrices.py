@@ -8,6 +8,7 @@ import functools
 
 import numpy as np
 
+from spectrax.ops.matrices import read_only
 from spectrax.ops.norms import Norm, inverse_factor, norm_factor
 
 
@@ -15,7 +16,7 @@ from spectrax.ops.norms import Norm, inverse_factor, norm_factor
 def half_analysis(size: int, modes: int, norm: Norm) -> np.ndarray:
     """Real samples to the frequencies 0 ... modes - 1: (2, 1, modes, size)."""
     cosine, sine = _waves(np.arange(modes), size)
-    return _read_only(norm_factor(norm, size) * np.stack([cosine, -sine])[:, None])
+    return read_only(norm_factor(norm, size) * np.stack([cosine, -sine])[:, None])
 
 
 @functools.cache
@@ -27,14 +28,14 @@ def half_synthesis(size: int, modes: int, norm: Norm) -> np.ndarray:
     frequencies = np.arange(modes)
     weights = np.where(2 * frequencies % size == 0, 1, 2) * inverse_factor(norm, size)
     cosine, sine = (wave.T * weights for wave in _waves(frequencies, size))
-    return _read_only(np.stack([cosine, -sine])[None])
+    return read_only(np.stack([cosine, -sine])[None])
 
 
 @functools.cache
 def full_analysis(size: int, modes: int, norm: Norm) -> np.ndarray:
     """Complex samples to the frequencies 0 ... modes - 1, -modes ... -1: (2, 2, 2 modes, size)."""
     cosine, sine = _waves(_both_ends(modes), size)
-    return _read_only(norm_factor(norm, size) * np.stack([np.stack([cosine, sine]), np.stack([-sine, cosine])]))
+    return read_only(norm_factor(norm, size) * np.stack([np.stack([cosine, sine]), np.stack([-sine, cosine])]))
 
 
 @functools.cache
@@ -42,7 +43,7 @@ def full_synthesis(size: int, modes: int, norm: Norm) -> np.ndarray:
     """The frequencies 0 ... modes - 1, -modes ... -1 to complex samples: (2, 2, size, 2 modes)."""
     cosine, sine = (wave.T for wave in _waves(_both_ends(modes), size))
     parts = np.stack([np.stack([cosine, -sine]), np.stack([sine, cosine])])
-    return _read_only(inverse_factor(norm, size) * parts)
+    return read_only(inverse_factor(norm, size) * parts)
 
 
 def _both_ends(modes: int) -> np.ndarray:
@@ -53,8 +54,3 @@ def _waves(frequencies: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Cosines and sines (frequencies, size); of angles reduced as integers, so that no digit is lost."""
     angles = 2 * np.pi * (np.outer(frequencies, np.arange(size)) % size) / size
     return np.cos(angles), np.sin(angles)
-
-
-def _read_only(matrix: np.ndarray) -> np.ndarray:
-    matrix.setflags(write=False)
-    return matrix

@@ -6,8 +6,9 @@ sharded, the few modes are summed over the devices.
 
 Conventions are numpy's and SciPy's (`norm` is "backward", "ortho" or "forward"): the results are those of the whole
 transform and a slice of it, and of the inverse of a spectrum that is zero but for the modes. To synthesise at another
-size than was analysed, take `norm="forward"`: its coefficients do not depend on the grid. Computed in float32 (float64
-stays float64), whatever the precision of the model around.
+size than was analysed, take `norm="forward"`, whose coefficients do not depend on the grid, but for Nyquist's frequency
+of an even axis: keep fewer modes than that. Computed in float32 (float64 stays float64), whatever the precision of the
+model around.
 
 Where these are used: Z. Li et al., "Fourier neural operator for parametric partial differential equations", ICLR 2021;
 M. Poli et al., "Transform Once: efficient operator learning in frequency domain", NeurIPS 2022.
@@ -19,14 +20,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
-from numpy.lib.array_utils import normalize_axis_tuple
 
 from spectrax.core.errors import ConfigError
 from spectrax.ops import fourier_matrices as matrices
+from spectrax.ops.axes import space_axes
 from spectrax.ops.compute_dtype import at_least_float32
-from spectrax.ops.cosine_axis import product
 from spectrax.ops.cosine_matrices import transform_matrix
-from spectrax.ops.fourier import space_axes
+from spectrax.ops.matrices import product
 from spectrax.ops.norms import Norm, opposite
 
 
@@ -46,7 +46,7 @@ def rfftn(x: ArrayLike, modes: Sequence[int], axes: Sequence[int] | None = None,
         ConfigError: when an axis has fewer frequencies than are to be kept.
     """
     x = at_least_float32(x)
-    axes = _axes(x, axes)
+    axes = space_axes(x, axes)
     _check_fourier([x.shape[axis] for axis in axes], _for_each(modes, axes, "modes"))
     *others, (last, kept) = zip(axes, modes, strict=True)
     parts = min(axes)  # the place of the axis that holds real and imaginary part: behind the batch
@@ -71,7 +71,7 @@ def irfftn(y: ArrayLike, s: Sequence[int], axes: Sequence[int] | None = None, no
         ConfigError: when `s` has no room for the frequencies of `y`, or an axis but the last holds an odd number.
     """
     y = at_least_float32(y)
-    axes = _axes(y, axes)
+    axes = space_axes(y, axes)
     sizes = _for_each(s, axes, "s")
     held = [y.shape[axis] for axis in axes]
     if any(count % 2 for count in held[:-1]):
@@ -103,7 +103,7 @@ def dctn(x: ArrayLike, modes: Sequence[int], axes: Sequence[int] | None = None, 
         ConfigError: when an axis has fewer modes than are to be kept.
     """
     x = at_least_float32(x)
-    axes = _axes(x, axes)
+    axes = space_axes(x, axes)
     for axis, kept in zip(axes, _for_each(modes, axes, "modes"), strict=True):
         _check(kept, x.shape[axis], x.shape[axis])
         x = product(x, transform_matrix(x.shape[axis], "cosine", 2, norm, rows=kept), axis)
@@ -117,7 +117,7 @@ def idctn(y: ArrayLike, s: Sequence[int], axes: Sequence[int] | None = None, nor
         ConfigError: when `s` has room for fewer modes than `y` holds.
     """
     y = at_least_float32(y)
-    axes = _axes(y, axes)
+    axes = space_axes(y, axes)
     for axis, size in zip(axes, _for_each(s, axes, "s"), strict=True):
         kept = y.shape[axis]
         _check(kept, size, size)
@@ -132,10 +132,6 @@ def _product(y: jax.Array, matrix: np.ndarray, parts: int, axis: int) -> jax.Arr
     result = [out if number == parts else rows if number == axis + 1 else number for number in axes]
     matrix = jnp.asarray(matrix, y.dtype)
     return jnp.einsum(matrix, [out, parts, rows, axis + 1], y, axes, result, precision=jax.lax.Precision.HIGHEST)
-
-
-def _axes(x: jax.Array, axes: Sequence[int] | None) -> tuple[int, ...]:
-    return space_axes(x) if axes is None else normalize_axis_tuple(axes, x.ndim)
 
 
 def _for_each(values: Sequence[int], axes: Sequence[int], name: str) -> Sequence[int]:

@@ -34,8 +34,10 @@ _NVIDIA = "https://www.nvidia.com/en-us/data-center"
 _TPU = "https://cloud.google.com/tpu/docs"
 
 ACCELERATORS = (
+    Accelerator("NVIDIA H200 NVL", {"bfloat16": 835.5e12, "float32": 417.5e12}, f"{_NVIDIA}/h200"),
     Accelerator("NVIDIA H200", {"bfloat16": 989e12, "float32": 495e12}, f"{_NVIDIA}/h200"),
     Accelerator("NVIDIA H100 PCIe", {"bfloat16": 756e12, "float32": 378e12}, f"{_NVIDIA}/h100"),
+    Accelerator("NVIDIA H100 NVL", {"bfloat16": 835.5e12, "float32": 417.5e12}, f"{_NVIDIA}/h100"),
     Accelerator("NVIDIA H100", {"bfloat16": 989e12, "float32": 495e12}, f"{_NVIDIA}/h100"),
     Accelerator("NVIDIA A100", {"bfloat16": 312e12, "float32": 156e12}, f"{_NVIDIA}/a100"),
     Accelerator("TPU v6", {"bfloat16": 918e12}, f"{_TPU}/v6e", int(31.25 * 2**30), 1600e9, 800e9, "v6e", 2),

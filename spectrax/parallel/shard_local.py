@@ -31,7 +31,10 @@ def run_shard_locally(
     local_axes: int | Sequence[int],
     spec: PartitionSpec | None = None,
 ) -> jax.Array:
-    """`function(x)`, computed by each device on its own part of `x`; no array is gathered, nor is one for the gradient.
+    """`function(x)`, computed by each device on its own part of `x`.
+
+    What `spec` says is split is not gathered, nor is it for the gradient. An axis that is split although `spec` does
+    not say so is gathered first.
 
     Args:
         function: keeps the number of axes, and treats what lies along all but `local_axes` independently.

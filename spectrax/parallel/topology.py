@@ -85,7 +85,7 @@ def devices(topology: Topology, waiting: Callable[[], None] = lambda: None) -> S
         waiting: called again and again while another process has the compiler.
 
     Raises:
-        ConfigError: when libtpu is not installed, or does not know such a slice.
+        ConfigError: when libtpu is not installed, does not know such a slice, or fails; with what it says.
     """
     compiler_version()
     keep_to_cpu()
@@ -97,9 +97,15 @@ def devices(topology: Topology, waiting: Callable[[], None] = lambda: None) -> S
             return topologies.get_topology_desc(topology.name, "tpu").devices
         except JaxRuntimeError as error:
             if _BUSY not in str(error):
-                raise ConfigError(_refusal(topology.name)) from error
+                said = first_line(str(error))
+                raise ConfigError(f"{_refusal(topology.name)} The compiler says: {said}") from error
         waiting()
         time.sleep(_ASKING_AGAIN)
+
+
+def first_line(said: str) -> str:
+    """Of what the compiler says, which may go on for pages; "nothing" when it says nothing."""
+    return said.strip().partition("\n")[0] or "nothing"
 
 
 def keep_to_cpu() -> None:

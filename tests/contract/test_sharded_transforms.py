@@ -3,35 +3,14 @@
 `transforms_on_eight_devices.py` compiles each with its gradient and reads the collectives from the compiled program.
 """
 
-import fcntl
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import transforms_on_eight_devices as transforms
-
-EIGHT = "--xla_force_host_platform_device_count=8"
+from eight_devices import told_by
 
 
 @pytest.fixture(scope="session")
 def observed(tmp_path_factory):
-    """What the program saw, run once for a session and all its processes."""
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
-    path = shared / "transforms_on_eight_devices.json"
-    with open(shared / "transforms_on_eight_devices.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not path.exists():
-            flags = f"{os.environ.get('XLA_FLAGS', '')} {EIGHT}"
-            environment = {**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags}
-            command = [sys.executable, str(Path(transforms.__file__))]
-            done = subprocess.run(command, env=environment, capture_output=True, text=True)
-            assert done.returncode == 0, done.stderr
-            path.write_text(done.stdout)
-    return json.loads(path.read_text())
+    return told_by(transforms, tmp_path_factory)
 
 
 @pytest.mark.parametrize(

@@ -209,7 +209,8 @@ def observe(case):
 def difference(found, expected):
     """The greatest, each array's relative to its greatest value."""
     pairs = zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True)
-    return max(float(np.max(np.abs(np.asarray(x) - y)) / np.max(np.abs(y))) for x, y in pairs)
+    # NumPy's maximum, unlike Python's, is NaN where one of them is.
+    return float(np.max([np.max(np.abs(np.asarray(x) - y)) / np.max(np.abs(y)) for x, y in pairs]))
 
 
 def refusals():

@@ -113,6 +113,33 @@ def test_a_loop_of_unknown_length_is_said_to_be_one():
     assert work(hlo_text.parse(endless)).unknown_loops == 1
 
 
+@pytest.mark.parametrize(
+    "before, after",
+    [
+        ("tuple(%zero, %w, %x.1)", "tuple(%start, %w, %x.1)"),
+        ("add(%count, %one)", "add(%count, %count)"),
+        ("%one = s32[] constant(1)", "%one = s32[] constant(-1)"),
+    ],
+    ids=["start computed", "step unknown", "counts down"],
+)
+def test_rounds_are_not_guessed(before, after):
+    text = CPU.replace("LOOP", "")
+    assert before in text
+    changed = text.replace(before, after).replace("%zero =", "%start = s32[] partition-id()\n  %zero =")
+    reduction = next(one for one in collectives(changed) if one.kind == "all-reduce")
+    assert reduction.times is None and reduction.total_bytes == 1024
+    assert work(hlo_text.parse(changed)).unknown_loops == 1
+
+
+@pytest.mark.parametrize("limit", [0, -3])
+def test_a_loop_of_no_rounds_does_nothing(limit):
+    empty = CPU.replace("LOOP", "").replace("constant(5)", f"constant({limit})")
+    reduction = next(one for one in collectives(empty) if one.kind == "all-reduce")
+    assert reduction.times == reduction.total_bytes == 0
+    done = work(hlo_text.parse(empty))
+    assert done.flops == done.unknown_loops == 0
+
+
 def test_what_starts_and_ends_is_one():
     found = {one.kind: one for one in collectives(ASYNCHRONOUS)}
     assert len(collectives(ASYNCHRONOUS)) == 4
@@ -120,6 +147,9 @@ def test_what_starts_and_ends_is_one():
     assert (found["all-reduce"].arrays, found["all-reduce"].bytes) == (2, 4 * (8 * 16 + 4))
     assert found["collective-permute"].bytes == found["reduce-scatter"].bytes == 4 * 8 * 16
     assert [found[kind].group for kind in ("all-gather", "all-reduce", "reduce-scatter")] == [8, 4, 8]
+    program = hlo_text.parse(ASYNCHRONOUS)
+    # The traffic of what an `async-start` wraps is counted there.
+    assert memory_bytes(program, program.entry, program.entry.instructions["async-start"]) == 0
 
 
 def test_products_count_each_round_and_what_a_full_precision_one_costs():
@@ -127,6 +157,22 @@ def test_products_count_each_round_and_what_a_full_precision_one_costs():
     assert done.flops == 5 * 2 * 8 * 16 * 16 and done.unknown_loops == 0
     full = CPU.replace("rhs_contracting_dims={0}", "rhs_contracting_dims={0}, operand_precision={highest,highest}")
     assert work(hlo_text.parse(full.replace("LOOP", KNOWN))).pass_flops == 6 * done.flops
+
+
+def test_what_a_checkpoint_computes_again_is_told_apart():
+    """By a name that JAX gives it, and could change."""
+
+    def layer(x, w):
+        return jnp.sin(x @ w), None
+
+    def gradient(layer):
+        step = jax.value_and_grad(lambda x, ws: jnp.sum(jax.lax.scan(layer, x, ws)[0]), (0, 1))
+        return work(hlo_text.parse(jax.jit(step).lower(x, ws).compile().as_text()))
+
+    x, ws = np.ones((8, 16), np.float32), np.ones((5, 16, 16), np.float32)
+    kept, again = gradient(layer), gradient(jax.checkpoint(layer))
+    assert kept.recomputed_flops == 0
+    assert again.recomputed_flops == again.flops - kept.flops == 5 * 2 * 8 * 16 * 16
 
 
 @pytest.mark.parametrize("stride, padding, kernel", [(1, 1, 3), (2, 1, 3), (2, 3, 7), (3, 0, 2)])

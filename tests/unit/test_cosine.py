@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.fft
+from random_arrays import close, normal
 
 from spectrax.core.errors import ConfigError
 from spectrax.ops import cosine
@@ -12,14 +13,6 @@ from spectrax.ops.cosine_axis import FORMS, choose_form
 from spectrax.ops.cosine_matrices import transform_matrix
 
 TYPES = (1, 2, 3, 4)
-
-
-def normal(seed, *shape):
-    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
-
-
-def close(found, expected, what=""):
-    np.testing.assert_allclose(found, expected, rtol=0, atol=2e-6 * np.max(np.abs(expected)), err_msg=what)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -86,6 +79,7 @@ def test_precision_and_complex_arrays():
     "call, words",
     [
         (lambda x: cosine.dct(x, 5), "type 5"),
+        (lambda x: cosine.dct(x, form="matmull"), "'matmull' is none of: matmul, fft"),
         (lambda x: cosine.dst(x, norm="unitary"), "'unitary' is none of"),
         (lambda x: cosine.dct(x[:, :1], 1), "needs 2 samples or more"),
     ],

@@ -3,19 +3,10 @@
 import jax
 import numpy as np
 import pytest
+from random_arrays import NORMS, close, normal
 
 from spectrax.core.errors import ConfigError
 from spectrax.ops import distributed
-
-NORMS = ("backward", "ortho", "forward")
-
-
-def normal(seed, *shape):
-    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
-
-
-def close(found, expected):
-    np.testing.assert_allclose(found, expected, rtol=0, atol=2e-6 * np.max(np.abs(expected)))
 
 
 @pytest.mark.parametrize("sizes", [(6, 5), (4, 3, 5)])

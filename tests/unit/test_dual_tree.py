@@ -6,16 +6,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from random_arrays import normal
 
 from spectrax.core.errors import ConfigError
 from spectrax.ops.dual_tree import ORIENTATIONS, ComplexBands, dual_tree_2d, inverse_dual_tree_2d
-from spectrax.ops.dual_tree_axis import FORMS
+from spectrax.ops.dual_tree_axis import FORMS, analyse_axis, synthesise_axis
 from spectrax.ops.dual_tree_filters import BIORT_FAMILIES, QSHIFT_FAMILIES, level_one_filters, qshift_filters
 from spectrax.ops.dual_tree_matrices import analysis_matrix, synthesis_matrix
-
-
-def normal(seed, *shape):
-    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 
 
 @functools.partial(jax.jit, static_argnames=("levels", "biort", "qshift", "form"))
@@ -146,6 +143,12 @@ def test_filters_have_the_published_relations():
 def test_an_unknown_family_is_named_with_the_nearest():
     with pytest.raises(ConfigError, match=r"near_sim_b.*Nearest: near_sym_b"):
         dual_tree_2d(np.zeros((1, 8, 8, 1), np.float32), biort="near_sim_b")
+
+
+@pytest.mark.parametrize("transform", [analyse_axis, synthesise_axis])
+def test_an_unknown_form_is_named_with_those_there_are(transform):
+    with pytest.raises(ConfigError, match="'tilde' is none of: dense, flip_split, tiled"):
+        transform(normal(0, 1, 8, 8, 1), 1, "near_sym_b", True, "tilde")
 
 
 def test_one_compilation_per_shape():

@@ -5,22 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.sharding import AxisType, PartitionSpec
+from random_arrays import NORMS, close, complex_normal, normal
 
 from spectrax.ops import fourier
-
-NORMS = ("backward", "ortho", "forward")
-
-
-def normal(seed, *shape):
-    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
-
-
-def complex_normal(seed, *shape):
-    return (normal(seed, *shape) + 1j * normal(seed + 1, *shape)).astype(np.complex64)
-
-
-def close(found, expected):
-    np.testing.assert_allclose(found, expected, rtol=0, atol=2e-6 * np.max(np.abs(expected)))
 
 
 @pytest.mark.parametrize("name", ["fft", "ifft", "rfft", "irfft"])

@@ -215,8 +215,10 @@ def swept(tmp_path):
         "3": ("../../../digits/high", 0),
         "4": ("../../../digits/diverged", 4),
         "5": ("../../../digits/later", None),
+        "6": ("../../../digits/lost", 76),
+        "7": (None, 2),
     }
-    write_sweep(tmp_path / "runs" / ".sweeps" / "digits" / "abc", ["task.shift=1,2,3,4,5"], places)
+    write_sweep(tmp_path / "runs" / ".sweeps" / "digits" / "abc", ["task.shift=1,2,3,4,5,6,7"], places)
     return tmp_path / "runs"
 
 
@@ -238,12 +240,13 @@ def test_a_sweep_tells_how_each_of_its_runs_stands(swept):
     outcome = sweeps.outcome(sweeps.read(swept / ".sweeps" / "digits" / "abc"), found.runs)
     assert [(row.swept.values["task.shift"], row.status) for row in outcome.rows] == [
         ("3", "finished"), ("1", "finished"), ("2", "stopped (75)"), ("4", "failed (4)"), ("5", "not begun"),
+        ("6", "stopped (76)"), ("7", "failed (2)"),
     ]  # fmt: skip
-    assert sweeps.counted(outcome) == "5 runs, 1 failed, 2 missing"
+    assert sweeps.counted(outcome) == "7 runs, 2 failed, 3 missing"
     text = table.markdown(found, [outcome])
     assert "## Sweep `digits/abc`" in text and "| `3` | 0.9000 | 20 | finished | `high` |" in text
     html_text = page.page(found, "Runs", sweeps=[outcome])
-    assert "digits/abc: 5 runs, 1 failed, 2 missing" in html_text and html_text.count("failed (4)") == 1
+    assert "digits/abc: 7 runs, 2 failed, 3 missing" in html_text and html_text.count("failed (4)") == 1
     assert len(charted(found)["charts"][0]["lines"]) == 4  # all of them over each other
 
 

@@ -5,23 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.fft
+from random_arrays import NORMS, close, complex_normal, normal
 
 from spectrax.core.errors import ConfigError
 from spectrax.ops import fourier, truncated
-
-NORMS = ("backward", "ortho", "forward")
-
-
-def normal(seed, *shape):
-    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
-
-
-def complex_normal(seed, *shape):
-    return (normal(seed, *shape) + 1j * normal(seed + 1, *shape)).astype(np.complex64)
-
-
-def close(found, expected):
-    np.testing.assert_allclose(found, expected, rtol=0, atol=2e-6 * np.max(np.abs(expected)))
 
 
 def corners(spectrum, modes):
