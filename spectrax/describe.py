@@ -31,13 +31,16 @@ _KEYS = {
 def run(keys: "Mapping[str, str]", overrides: list[str]) -> int:
     """Print the object graph, the modules, the cost of a training step and the data card; no data are needed."""
     from spectrax.config.compose import compose_command
+    from spectrax.core import remote
     from spectrax.core.files import told_if_unwritable, write_json
     from spectrax.parallel import topology
     from spectrax.saved_config import reopen
 
     _check(keys)
     wanted = topology.parse(keys["topology"]) if "topology" in keys else None
-    config = reopen(Path(keys["checkpoint"]), overrides) if "checkpoint" in keys else compose_command(overrides)
+    config = (
+        reopen(remote.opened(keys["checkpoint"]), overrides) if "checkpoint" in keys else compose_command(overrides)
+    )
     depth = int(keys.get("depth", "4"))
     if wanted is None:
         found = _here(config, depth)

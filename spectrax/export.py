@@ -67,7 +67,7 @@ def run(keys: "Mapping[str, str]", overrides: list[str]) -> int:
     artefact = lower(loaded, platforms)
     difference = check(artefact, loaded)
     checked = {"platform": "cpu", "batch_sizes": list(_CHECKED_SIZES), "largest_difference": difference}
-    made = origin(Path(keys["checkpoint"]), loaded, overrides)
+    made = origin(loaded.run_dir, loaded, overrides)
     fields = jax.tree.leaves(_inputs(loaded, lambda field: field))
     record = {**described(output, artefact, loaded, fields), "run": made, "checked": checked}
     description, example = _write(output, artefact, record, example_program(loaded, output))

@@ -77,7 +77,7 @@ def read_all(source: str, sweeps: Sequence["Sweep"] = ()) -> tuple[list["Run"], 
     """
     from spectrax.reports import runs
 
-    directories = runs.find(source, [run.directory for sweep in sweeps for run in sweep.runs])
+    directories = runs.find(source, [run.directory for sweep in sweeps for run in sweep.runs if run.directory])
     if not directories:
         raise DataMissing(
             f"runs={source}: no run directory is there. Give a directory with runs below it, or a quoted pattern; "

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from spectrax.core.errors import ConfigError, Preempted, SpectraxError
+from spectrax.core.errors import ConfigError, Preempted, ProcessLost, SpectraxError
 from spectrax.core.huge_pages import restart_with_huge_pages
 
 if TYPE_CHECKING:
@@ -15,8 +15,8 @@ Job = Callable[["DictConfig", list[str]], int | None]
 Sweep = Callable[[list[str]], int]
 _INTERRUPTED = 130  # as shells count signals: 128 and the signal's number
 _READER_LEFT = 141
-STOPPED = (Preempted.exit_code, _INTERRUPTED)
-"""Exit codes of what a signal ended."""
+STOPPED = (Preempted.exit_code, ProcessLost.exit_code, _INTERRUPTED)
+"""Exit codes of what is not at its end, through nothing of its own: a signal, or the loss of a process."""
 
 
 def command(run: Job, text: str, sweep: Sweep) -> Callable[[], int]:
@@ -135,7 +135,7 @@ _COMMON = (
     "Any key of the config can be set: a.b=value. --cfg job prints the config; -m sweeps (seed=0,1,2).",
     "Your own: ./experiments and the folders of SPECTRAX_CONFIG_PATH; allow_packages=[NAME] for your own classes.",
     "Exit codes: 0 done, 1 the run directory cannot be used, 2 config wrong, 3 data missing, 4 loss not finite,",
-    "            5 checkpoint does not fit, 75 stopped after saving (run again to continue).",
+    "            5 checkpoint does not fit; run again to continue: 75 stopped after saving, 76 a process was lost.",
 )
 
 

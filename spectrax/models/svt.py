@@ -187,9 +187,7 @@ class MapAttention(nnx.Module):
 class Stem(nnx.Module):
     """A 7x7 stride-2 and two 3x3 convolutions with BatchNorm and ReLU, a 3x3 stride-2 projection, and a norm."""
 
-    def __init__(
-        self, in_channels: int, width: int, out_channels: int, *, scope: Scope, dtype: str, rngs: nnx.Rngs
-    ):
+    def __init__(self, in_channels: int, width: int, out_channels: int, *, scope: Scope, dtype: str, rngs: nnx.Rngs):
         sizes = [(in_channels, 7, 2), (width, 3, 1), (width, 3, 1)]
         convolutions = [_convolution(i, width, k, s, bias=False, dtype=dtype, rngs=rngs) for i, k, s in sizes]
         self.convolutions = nnx.List(convolutions)

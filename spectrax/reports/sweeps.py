@@ -10,13 +10,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from spectrax.config.shell import STOPPED
 from spectrax.core.errors import UnreadableFile
 from spectrax.reports.choice import Choice
 from spectrax.reports.runs import Run, is_run
 
-_RECORD = "sweep.json"
+RECORD = "sweep.json"
 _FOLDER = ".sweeps"  # where records are, beside the runs
-_STOPPED = (75, 130)  # exit codes of runs that a signal ended
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,11 +25,12 @@ class SweptRun:
 
     Attributes:
         values: what was varied, by key.
+        directory: None for a run that was refused: its values made a wrong config.
         exit_code: None for a run that has not come to an end.
     """
 
     values: dict[str, str]
-    directory: Path
+    directory: Path | None
     exit_code: int | None
 
 
@@ -61,7 +62,7 @@ class Row:
         """How it stands, in words."""
         code = self.swept.exit_code
         if code:
-            return f"stopped ({code})" if code in _STOPPED else f"failed ({code})"
+            return f"stopped ({code})" if code in STOPPED else f"failed ({code})"
         if self.run is None:
             return "nothing there" if code == 0 else "not begun"
         return "finished" if self.run.finished else "unfinished"
@@ -92,9 +93,9 @@ def find(source: str) -> list[Path]:
 def _below(start: str) -> Iterator[Path]:
     for folder, folders, names in os.walk(start):
         folders[:] = sorted(name for name in folders if not name.startswith(".") or name == _FOLDER)
-        if _RECORD in names or is_run(names):
+        if RECORD in names or is_run(names):
             folders.clear()
-        if _RECORD in names:
+        if RECORD in names:
             yield Path(folder)
 
 
@@ -105,7 +106,7 @@ def read(directory: Path) -> Sweep:
         UnreadableFile: when it is not what a sweep writes.
     """
     try:
-        content = json.loads((directory / _RECORD).read_bytes())
+        content = json.loads((directory / RECORD).read_bytes())
         return Sweep(
             name="/".join(directory.absolute().parts[-2:]),
             words=_texts(content["words"]),
@@ -113,15 +114,15 @@ def read(directory: Path) -> Sweep:
             runs=tuple(_run(directory, run) for run in content["runs"]),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise UnreadableFile(f"{_RECORD} is not the record of a sweep ({error})") from error
+        raise UnreadableFile(f"{RECORD} is not the record of a sweep ({error})") from error
 
 
 def _run(directory: Path, content: dict[str, Any]) -> SweptRun:
     code, place = content["exit_code"], content["run_dir"]
-    if not isinstance(place, str) or not (code is None or isinstance(code, int)):
+    if not isinstance(place, str | None) or not (code is None or isinstance(code, int)):
         raise TypeError("a run has no directory or exit code")
     values = {str(key): str(value) for key, value in content["values"].items()}
-    return SweptRun(values, Path(os.path.normpath(directory / place)), code)
+    return SweptRun(values, None if place is None else Path(os.path.normpath(directory / place)), code)
 
 
 def _texts(content: Any) -> tuple[str, ...]:
@@ -133,7 +134,7 @@ def _texts(content: Any) -> tuple[str, ...]:
 def outcome(sweep: Sweep, runs: Sequence[Run]) -> Outcome:
     """The sweep with those of the runs that are its own, ordered by what most of them choose by."""
     by_place = {run.directory.resolve(): run for run in runs}
-    rows = [Row(swept, by_place.get(swept.directory.resolve())) for swept in sweep.runs]
+    rows = [Row(swept, by_place.get(swept.directory.resolve()) if swept.directory else None) for swept in sweep.runs]
     choices = Counter(row.run.choice for row in rows if row.run and row.run.choice)
     choice = choices.most_common(1)[0][0] if choices else None
 
@@ -146,7 +147,7 @@ def outcome(sweep: Sweep, runs: Sequence[Run]) -> Outcome:
 def counted(outcome: Outcome) -> str:
     """How many runs there are, and how they stand."""
     count = len(outcome.rows)
-    missing = sum(row.swept.exit_code in (None, *_STOPPED) for row in outcome.rows)
-    failed = sum(bool(row.swept.exit_code) for row in outcome.rows if row.swept.exit_code not in _STOPPED)
+    missing = sum(row.swept.exit_code in (None, *STOPPED) for row in outcome.rows)
+    failed = sum(bool(row.swept.exit_code) for row in outcome.rows if row.swept.exit_code not in STOPPED)
     parts = [f"{count:,} run{'' if count == 1 else 's'}"]
     return ", ".join(parts + [f"{many:,} {how}" for many, how in ((failed, "failed"), (missing, "missing")) if many])

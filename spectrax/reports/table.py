@@ -87,7 +87,9 @@ def _shortened(value: str) -> str:
 
 
 def _run_name(row: Row) -> str:
-    return row.run.name if row.run else printable(row.swept.directory)
+    if row.run:
+        return row.run.name
+    return printable(row.swept.directory) if row.swept.directory else ""
 
 
 def _key_column(key: str, run_of: Callable[[Any], Run]) -> Column:

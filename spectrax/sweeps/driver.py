@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from spectrax.core import lock
 from spectrax.core.errors import RunDirectoryError
 from spectrax.sweeps import in_process, outcome, record, request
 from spectrax.sweeps.jobs import Job, Launch, SweepStopped, grid, is_finished, varied
@@ -33,7 +34,7 @@ def sweep(run: in_process.Run, overrides: Sequence[str]) -> int:
     from spectrax.sweeps.search import Search
 
     search = Search(asked)
-    return _swept(run, asked, search.examples, search.run)
+    return _swept(run, asked, search.examples, search.run, search.drawn_from)
 
 
 def _do_grid(jobs: Sequence[Job], size: int, launch: Launch, kept: Record) -> None:
@@ -50,11 +51,12 @@ def _do_grid(jobs: Sequence[Job], size: int, launch: Launch, kept: Record) -> No
             kept.ended(job, code)
 
 
-def _swept(run: in_process.Run, asked: Request, jobs: Sequence[Job], work: Work) -> int:
-    directory = record.directory(asked, jobs)
-    with record.claim(directory) as holder:
-        # The processes of a run on several hosts do the same grid together; trials are for one to choose.
-        if holder is not None and asked.sweeper != "basic":
+def _swept(run: in_process.Run, asked: Request, jobs: Sequence[Job], work: Work, drawn_from: Sequence[str] = ()) -> int:
+    directory = record.directory(asked, jobs, drawn_from)
+    with lock.held(directory, "sweep's directory", "hydra.sweep.dir=PATH") as holder:
+        # The processes of a run on several hosts do the same grid together; trials are for one to choose, and jobs for
+        # one to submit.
+        if holder is not None and (asked.sweeper, asked.launcher) != ("basic", "basic"):
             raise RunDirectoryError(f"Process {holder} is at this sweep ({directory}). Wait for it, or end it.")
         kept = Record(directory, asked, list(varied(asked)), kept=holder is None)
         stopped = None

@@ -13,7 +13,11 @@ Run = Callable[[DictConfig, list[str]], int | None]
 
 
 def launcher(run: Run) -> Launch:
-    """Has `run` do every run. A signal, or a second Ctrl-C, ends the sweep with the run that it ends."""
+    """Has `run` do every run. A signal, a second Ctrl-C or the loss of a process ends the sweep with the run it ends.
+
+    Raises:
+        SweepStopped: by what it gives, after the run that was stopped.
+    """
 
     def launch(jobs: Sequence[Job]) -> Iterator[tuple[Job, int]]:
         for job in jobs:

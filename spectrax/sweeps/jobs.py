@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from spectrax.config.compose import compose_command, essence, read_config
 from spectrax.config.overrides import parse, split_sweeps
 from spectrax.core.errors import ConfigError
-from spectrax.sweeps.request import Request
+from spectrax.sweeps.request import Request, check_on_disk
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -88,7 +88,7 @@ def grid(request: Request) -> list[Job]:
     """Every combination of the values.
 
     Raises:
-        ConfigError: when a config is wrong, or two runs would share a directory.
+        ConfigError: when a config is wrong, two runs would share a directory, or one lies in a bucket.
     """
     keys = varied(request)
     try:
@@ -101,13 +101,15 @@ def grid(request: Request) -> list[Job]:
 
 
 def check_directories(jobs: Sequence[Job]) -> None:
-    """Raise `ConfigError` when two runs of a sweep would share a directory."""
+    """Raise `ConfigError` when two runs of a sweep would share a directory, or one lies in a bucket."""
     found = [job.config.run_dir for job in jobs]
+    for path in found:
+        check_on_disk("run_dir", path)
     shared = next((path for path in found if found.count(path) > 1), None)
     if shared is not None:
         raise ConfigError(
-            f"Several runs of the sweep would share run_dir={shared}. Leave it out (each then has its own below "
-            "runs/), or name what differs in it, such as run_dir='out/seed${seed}'."
+            f"Several runs of the sweep would share run_dir={shared}: nothing that names it differs. Name what differs "
+            "in it, such as run_dir='out/seed${seed}'."
         )
 
 

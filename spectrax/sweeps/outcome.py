@@ -14,7 +14,7 @@ def show(directory: Path) -> None:
     from rich.text import Text
 
     sweep = sweeps.read(directory)
-    found = [run for one in sweep.runs if (run := _run(one.directory)) is not None]
+    found = [run for one in sweep.runs if one.directory and (run := _run(one.directory)) is not None]
     outcome = sweeps.outcome(sweep, found)
     screen = Table(title=sweeps.counted(outcome), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     shown = table.sweep_columns(outcome)

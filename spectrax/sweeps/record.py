@@ -1,35 +1,33 @@
 """The record of a sweep, `sweep.json` in its directory: what was run, where, and how it ended."""
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
 
 from spectrax.config.compose import config_hash
-from spectrax.core.errors import RunDirectoryError
 from spectrax.core.files import write_json
+from spectrax.reports.sweeps import RECORD
 from spectrax.sweeps.jobs import Job
 from spectrax.sweeps.request import Request
 
-NAME = "sweep.json"
 
-
-def directory(request: Request, jobs: Sequence[Job]) -> Path:
+def directory(request: Request, jobs: Sequence[Job], drawn_from: Sequence[str] = ()) -> Path:
     """Where a sweep keeps its record: the same place for the same runs, in whatever order and words they are asked for.
 
     Args:
-        jobs: all of them, or for an open-ended sweep those that show between what it chooses.
+        jobs: all of them, or for an open-ended sweep some that differ in every varied key.
+        drawn_from: what an open-ended sweep chooses from, a word for each key.
     """
     if request.directory is not None:
         return Path(request.directory)
     runs = sorted(f"{config_hash(OmegaConf.to_container(job.config, resolve=True))} {_named(job)}" for job in jobs)
-    name = hashlib.sha256("\n".join([request.sweeper, *runs]).encode()).hexdigest()[:10]
+    name = hashlib.sha256("\n".join([request.sweeper, *drawn_from, *runs]).encode()).hexdigest()[:10]
     return Path("runs", ".sweeps", experiments(jobs), name)
 
 
@@ -52,7 +50,7 @@ class Record:
     """
 
     def __init__(self, path: Path, request: Request, keys: Sequence[str], kept: bool = True):
-        self.path = path / NAME
+        self.path = path / RECORD
         self._kept = kept
         self._about = {
             "words": [*request.verbatim, *request.words],
@@ -79,6 +77,11 @@ class Record:
             }
         self._write()
 
+    def refused(self, number: int, values: Mapping[str, str], code: int) -> None:
+        """A run that cannot be: its values make a wrong config, and so it has no directory."""
+        self._runs[number] = {"number": number, "values": dict(values), "run_dir": None, "exit_code": code}
+        self._write()
+
     def ended(self, job: Job, code: int) -> None:
         """A run has ended."""
         self._runs[job.number]["exit_code"] = code
@@ -93,30 +96,3 @@ class Record:
         if self._kept:
             runs = [run for _, run in sorted(self._runs.items())]
             write_json(self.path, {**self._about, "runs": runs})
-
-
-@contextlib.contextmanager
-def claim(path: Path) -> Iterator[str | None]:
-    """Hold a sweep's directory; gives the process that holds it already, or None.
-
-    Raises:
-        RunDirectoryError: when it cannot be made or written.
-    """
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        lock = open(path / ".lock", "a+")  # noqa: SIM115 (held until the end of the sweep)
-    except OSError as error:
-        raise RunDirectoryError(
-            f"The sweep's directory {path} cannot be written ({error.strerror}). Choose another: hydra.sweep.dir=PATH."
-        ) from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            lock.seek(0)
-            yield lock.read().strip() or "unknown"
-            return
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        yield None

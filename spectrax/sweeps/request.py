@@ -12,6 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 from spectrax.config import find
 from spectrax.config.compose import register
 from spectrax.config.overrides import GLOBAL_GROUPS, split_sweeps, with_experiment, without_grammar
+from spectrax.core import remote
 from spectrax.core.errors import ConfigError
 from spectrax.sweeps import optuna_keys
 
@@ -54,7 +55,8 @@ def read(overrides: Sequence[str]) -> Request:
     """The request of a command line.
 
     Raises:
-        ConfigError: for a sweeper or a launcher that is not there, or keys that it does not have.
+        ConfigError: for a sweeper or a launcher that is not there, keys that it does not have, or a directory in a
+            bucket.
     """
     own = [word for word in overrides if re.match(r"[+~]*hydra[./]", word)]
     verbatim, words = without_grammar(with_experiment([word for word in overrides if word not in own]))
@@ -69,12 +71,23 @@ def read(overrides: Sequence[str]) -> Request:
         directory=str(hydra.hydra.sweep.dir) if any("hydra.sweep.dir=" in word for word in own) else None,
         _hydra=hydra,
     )
+    if request.directory is not None:
+        check_on_disk("hydra.sweep.dir", request.directory)
     for name in (request.sweeper, request.launcher):
         _check_installed(f"hydra/{'sweeper' if name == request.sweeper else 'launcher'}={name}")
     said = {word.partition("=")[0].lstrip("+~") for word in words}
     params = request.sweeper_keys().get("params") or {}
     words.extend(f"{key}={value}" for key, value in params.items() if key not in said)
     return request
+
+
+def check_on_disk(key: str, path: str) -> None:
+    """Raise `ConfigError` when a directory of a sweep or of one of its runs lies in a bucket."""
+    if remote.is_remote(path):
+        raise ConfigError(
+            f"{key}={path}: a sweep reads its runs from a disk. Give a directory of this machine (a mounted bucket is "
+            "one), or start the runs one by one."
+        )
 
 
 def _known(kind: str, hydra: DictConfig, known: Sequence[str]) -> str:

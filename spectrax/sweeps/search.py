@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from optuna.distributions import distribution_to_json
+
 from spectrax.core.errors import ConfigError, NonFiniteLoss, UnreadableFile
 from spectrax.reports import runs
 from spectrax.sweeps.jobs import Job, Launch, check_directories, compose_job, is_finished, plain, varied
@@ -27,6 +29,7 @@ class Search:
 
     Attributes:
         examples: two runs that differ in every varied key, not to be run; their configs are checked.
+        drawn_from: every varied key and the distribution of its values.
 
     Raises:
         ConfigError: when its words, configs or keys are wrong, or runs would share a directory.
@@ -37,6 +40,7 @@ class Search:
         if not overrides:
             raise ConfigError("hydra/sweeper=optuna has nothing to vary. Give a key several values, or an interval.")
         self.space = space(overrides)
+        self.drawn_from = [f"{key}={distribution_to_json(self.space[key])}" for key in sorted(self.space)]
         self._request, self._keys = request, request.sweeper_keys()
         self._written = {key: override.get_key_element() for key, override in overrides.items()}
         self._fixed = [word for word in request.words if plain(word.partition("=")[0]) not in self.space]
@@ -47,7 +51,12 @@ class Search:
         check_directories(self.examples)
 
     def run(self, launch: Launch, record: Record) -> None:
-        """Trials until there are as many as asked for, those that were left open first."""
+        """Trials until there are as many as asked for, those that were left open first.
+
+        Raises:
+            ConfigError: when the study cannot be begun or continued, or a run reached nothing to choose by.
+            SweepStopped: from the launcher.
+        """
         study = Study(self._keys, record.path.parent, self._direction(), self.space)
         record.remember()
         waiting, size = study.open(), self._keys["n_jobs"]
@@ -65,6 +74,7 @@ class Search:
             except ConfigError as error:
                 print(f"[{number}] is no run: {error}", flush=True)
                 study.tell(number, None)
+                record.refused(number, {key: str(value) for key, value in values.items()}, error.exit_code)
         record.add(jobs)
         missing: dict[Path, Job] = {}
         for job in jobs:

@@ -7,7 +7,9 @@ from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution
+from optuna.exceptions import OptunaError
 from optuna.trial import TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
 from spectrax.config.targets import resolve
 from spectrax.core.errors import ConfigError
@@ -25,7 +27,7 @@ class Study:
         direction: "maximize" or "minimize".
 
     Raises:
-        ConfigError: when the keys cannot be used.
+        ConfigError: when the keys cannot be used, or the study that is there is another one.
     """
 
     def __init__(self, keys: Mapping[str, Any], directory: Path, direction: str, space: Mapping[str, BaseDistribution]):
@@ -38,8 +40,14 @@ class Study:
             self._study = optuna.create_study(
                 storage=storage, study_name=name, direction=direction, load_if_exists=True
             )
-        except Exception as error:  # whatever a database may say
+        # A database's own errors, a driver that is missing, a URL or a version of the tables that Optuna refuses.
+        except (SQLAlchemyError, OptunaError, ImportError, ValueError, RuntimeError) as error:
             raise ConfigError(f"hydra.sweeper.storage={storage} cannot be used: {_first_line(error)}") from error
+        if not self._is_of(direction):
+            raise ConfigError(
+                f"The study {name} in {storage} chooses from other values, or in the other direction. Choose another "
+                "hydra.sweeper.study_name or hydra.sweep.dir."
+            )
 
     def count(self) -> int:
         """The trials that were begun."""
@@ -72,6 +80,14 @@ class Study:
             self._study.tell(number, state=TrialState.FAIL)
         else:
             self._study.tell(number, value)
+
+    def _is_of(self, direction: str) -> bool:
+        """Whether the study asks what is asked here: its direction, and what its trials were drawn from."""
+        trials = self._study.get_trials(deepcopy=False)
+        # Of a trial that was cut off while it was asked for, the study knows a part of the values.
+        whole = (self._is_whole(trial) for trial in trials if trial.state == TrialState.COMPLETE)
+        drawn = (trial.distributions.items() <= self._space.items() for trial in trials)
+        return [one.name.lower() for one in self._study.directions] == [direction] and all(whole) and all(drawn)
 
     def _is_whole(self, trial: optuna.trial.FrozenTrial) -> bool:
         return trial.params.keys() == self._space.keys()

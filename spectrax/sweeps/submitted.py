@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -21,6 +22,7 @@ from submitit.core.utils import FailedJobError, FailedSubmissionError, Uncomplet
 
 from spectrax.core.errors import ConfigError, Preempted, ProcessLost
 from spectrax.sweeps.jobs import Job, Launch, SweepStopped
+from spectrax.sweeps.slurm_queue import Submissions
 
 _COMMON = {field.name for field in dataclasses.fields(BaseQueueConf)}
 _OF_EXECUTORS = ("_target_", "submitit_folder", "max_num_timeout")  # keys that are not a job's
@@ -79,13 +81,17 @@ def launcher(cluster: str, keys: Mapping[str, Any], module: str = "spectrax.trai
         module: what runs the words of a run.
 
     Raises:
-        ConfigError: when submitit refuses the keys, or there is no cluster.
+        ConfigError: when submitit refuses the keys, or there is no cluster; from what it gives, when the jobs cannot be
+            submitted.
+        RunDirectoryError: from what it gives, when jobs of these runs are in SLURM's queue already.
+        SweepStopped: from what it gives, after a signal, when all jobs have ended.
     """
     executor = _executor(cluster, keys)
+    submissions = Submissions(_fixed_folder(keys["submitit_folder"]) / "submitted.json") if cluster == "slurm" else None
 
     def launch(jobs: Sequence[Job]) -> Iterator[tuple[Job, int]]:
         with _Signals() as signals:
-            waiting = _submit(executor, jobs, module)
+            waiting = _submit(executor, jobs, module, submissions)
             while waiting:
                 if signals.asked and not signals.answered:
                     signals.answered = True
@@ -113,7 +119,17 @@ def _executor(cluster: str, keys: Mapping[str, Any]) -> submitit.AutoExecutor:
     return executor
 
 
-def _submit(executor: submitit.AutoExecutor, jobs: Sequence[Job], module: str) -> dict[Job, submitit.Job[int]]:
+def _fixed_folder(pattern: str) -> Path:
+    """The folder that holds the folders of all jobs, whose names a pattern such as `jobs/%j` makes."""
+    path = Path(pattern)
+    return next(folder for folder in (path, *path.parents) if "%" not in str(folder))
+
+
+def _submit(
+    executor: submitit.AutoExecutor, jobs: Sequence[Job], module: str, submissions: Submissions | None
+) -> dict[Job, submitit.Job[int]]:
+    if submissions:
+        submissions.require_ended(jobs)
     # Processes of this machine that carry the jobs are in the terminal's group, but a Ctrl-C there is not for them.
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
@@ -122,9 +138,12 @@ def _submit(executor: submitit.AutoExecutor, jobs: Sequence[Job], module: str) -
         raise ConfigError(f"The jobs cannot be submitted: {str(error).strip().splitlines()[-1]}") from error
     finally:
         signal.signal(signal.SIGINT, before)
-    for job, one in zip(jobs, submitted, strict=True):
+    waiting = dict(zip(jobs, submitted, strict=True))
+    if submissions:
+        submissions.remember({job: one.job_id for job, one in waiting.items()})
+    for job, one in waiting.items():
         print(f"{job} is job {one.job_id}, {one.paths.stdout}", flush=True)
-    return dict(zip(jobs, submitted, strict=True))
+    return waiting
 
 
 def _code(job: Job, submitted: submitit.Job[int]) -> int:

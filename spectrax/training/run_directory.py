@@ -2,17 +2,15 @@
 
 import contextlib
 import errno
-import fcntl
 import importlib.metadata
 import logging
-import os
 import platform
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from spectrax.core import remote
+from spectrax.core import lock, remote
 from spectrax.core.errors import RunDirectoryError
 from spectrax.core.files import write_json
 
@@ -32,15 +30,12 @@ def claim(records: remote.Records) -> Iterator[None]:
         RunDirectoryError: when it cannot be made or written, is held by another process, or its disk runs full.
     """
     path = records.directory
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        lock = open(path / ".lock", "a+")  # noqa: SIM115 (held until the end of the run)
-    except OSError as error:
-        raise RunDirectoryError(
-            f"The run directory {path} cannot be written ({error.strerror}). Choose another with run_dir=PATH."
-        ) from error
-    with lock:
-        _lock(lock, path)
+    with lock.held(path, "run directory", "run_dir=PATH") as holder:
+        if holder is not None:
+            raise RunDirectoryError(
+                f"The run directory {path} is in use by process {holder}. Wait for it, or end it, or choose another "
+                "with run_dir=PATH."
+            )
         with _disk_errors(path):
             records.pull()
             with _pushed_at_the_end(records), _log_file(path):
@@ -78,21 +73,6 @@ class _Console(logging.Handler):
         mark = "" if record.levelno < logging.WARNING else f"{record.levelname.lower()}: "
         with contextlib.suppress(BrokenPipeError):  # a reader that left, such as `head`, does not end the run
             print(f"{mark}{record.getMessage()}", file=sys.stdout, flush=True)
-
-
-def _lock(lock: "object", path: Path) -> None:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        lock.seek(0)
-        holder = lock.read().strip()
-        raise RunDirectoryError(
-            f"The run directory {path} is in use by process {holder or 'unknown'}. Wait for it, or end it, or choose "
-            "another with run_dir=PATH."
-        ) from error
-    lock.truncate(0)
-    lock.write(str(os.getpid()))
-    lock.flush()
 
 
 @contextlib.contextmanager

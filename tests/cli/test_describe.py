@@ -66,9 +66,9 @@ def test_a_step_compiled_for_a_slice_fits_and_gathers_no_activation(compiled):
     _, output, found = compiled
     step = found["slice"]
     assert step["chips"] == 4 and step["fits"] and 2**20 < step["memory"]["needed"] < 2**31
-    assert step["work"]["flops"] > 1e6 and 0 < step["mfu_bound"] < 1
-    assert step["examples_per_second_bound"] == pytest.approx(32 / step["step_seconds_bound"])
-    assert step["activations_gathered"] == 0 and "no activation is gathered" in output
+    assert step["work"]["flops"] > 1e6 and 0 < step["mfu_estimate"] < 1
+    assert step["examples_per_second_estimate"] == pytest.approx(32 / step["step_seconds_estimate"])
+    assert step["activations_gathered"] == step["unknown_gathers"] == 0 and "no activation is gathered" in output
     reductions = [one for one in step["collectives"] if one["kind"] == "all-reduce"]
     assert any("spectrax/" in one["source"] for one in reductions)
     assert sum(one["times"] or 1 for one in reductions) < 50  # for all gradients together, not for each row of a map

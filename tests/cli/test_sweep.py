@@ -19,9 +19,11 @@ from omegaconf import OmegaConf
 
 from spectrax.config.compose import compose_command, config_hash
 from spectrax.config.shell import guarded
-from spectrax.core.errors import ConfigError
+from spectrax.core import lock
+from spectrax.core.errors import ConfigError, RunDirectoryError
 from spectrax.sweeps import jobs, request
 from spectrax.sweeps.driver import sweep
+from spectrax.sweeps.slurm_queue import Submissions
 
 SHORT = ["trainer.steps=4"]
 
@@ -155,12 +157,20 @@ def test_runs_may_be_done_in_batches_and_keys_come_from_the_experiment():
         (["hydra.launcher.pace=3"], "hydra.launcher.pace"),
         (["schedule.peak=interval(0,1)"], "hydra/sweeper=optuna"),
         (["run_dir=out"], "would share run_dir=out"),
+        (["run_dir=gs://lab/${seed}"], "run_dir=gs://lab/"),
+        (["hydra.sweep.dir=gs://lab/sweep"], "hydra.sweep.dir=gs://lab/sweep: a sweep reads its runs from a disk"),
     ],
 )
 def test_a_wrong_sweep_is_a_sentence_and_exit_code_2(monkeypatch, capsys, words, said):
     monkeypatch.setattr(request, "_is_installed", lambda module: False)
     assert swept("seed=0,1", *words) == 2 and sweeping.begun() == []
     assert said in capsys.readouterr().err
+
+
+def test_the_processes_of_a_run_do_a_grid_together():
+    with lock.held(Path("sweep"), "sweep's directory", "hydra.sweep.dir=PATH"):
+        assert swept("seed=0,1", "hydra.sweep.dir=sweep") == 0 and sweeping.begun() == [0, 1]
+    assert not Path("sweep/sweep.json").exists()  # the one that holds it keeps the record
 
 
 # Optuna
@@ -250,7 +260,56 @@ def test_hydras_grammar_as_distributions(optuna):
         space({override.key_or_group: override for override in parse(["d=tag(log,interval(-1,10))"])[0]})
 
 
+def test_studies_of_other_questions_are_others(optuna, capsys):
+    few = "hydra.sweeper.n_trials=1"
+    assert swept(*PEAK, few) == 0
+    assert swept(PEAK[0], "schedule.peak=interval(1e-4,1)", few) == 0  # the same ends, not the same question
+    assert len(list(Path("runs/.sweeps").rglob("study.db"))) == 2
+    named = [few, "hydra.sweeper.storage=sqlite:///named.db", "hydra.sweeper.study_name=named"]
+    assert swept(*PEAK, *named) == 0
+    sweeping.begun()
+    less = ["trainer.select_mode=min", "trainer.select_by=loss"]
+    for other in (["schedule.peak=interval(1e-4,1)"], [PEAK[1], "seed=0,1"], [PEAK[1], *less]):
+        assert swept(PEAK[0], *other, *named) == 2 and sweeping.begun() == []
+        assert "The study named in sqlite:///named.db chooses from other values" in capsys.readouterr().err
+
+
+def test_a_trial_whose_config_is_wrong_is_in_the_record(optuna, capsys):
+    words = ["hydra/sweeper=optuna", "trainer.batch_size=choice(32,0.5,64)", "hydra.sweeper.n_trials=8"]
+    assert swept(*words, "hydra/sweeper/sampler=random") == 2
+    refused = [run for run in record()["runs"] if run["exit_code"]]
+    assert refused and all(run["values"] == {"trainer.batch_size": "0.5"} for run in refused)
+    assert all(run["exit_code"] == 2 and run["run_dir"] is None for run in refused)
+    output = capsys.readouterr().out
+    assert f"8 runs, {len(refused)} failed" in output and "failed (2)" in output
+
+
 # submitit
+
+
+def test_what_is_in_slurms_queue_is_not_submitted_again(tmp_path, monkeypatch):
+    (tmp_path / "squeue").write_text('#!/bin/sh\n[ "$4" = 7_0,7_1 ] && [ ! -e ended ] && echo 7_1\n')
+    (tmp_path / "squeue").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    runs = jobs.grid(request.read([*SHORT, "seed=0,1,2"]))
+    submissions = Submissions(tmp_path / "jobs" / "submitted.json")
+    submissions.require_ended(runs)
+    submissions.remember({runs[0]: "6"})
+    submissions.remember({job: f"7_{job.number}" for job in runs[:2]})
+    submissions.require_ended(runs[2:])
+    with pytest.raises(RunDirectoryError, match=r"job 7_1\. Wait for them, or end them \(scancel 7_1\)"):
+        Submissions(tmp_path / "jobs" / "submitted.json").require_ended(runs)
+    Path("ended").touch()
+    submissions.require_ended(runs)
+    (tmp_path / "jobs" / "submitted.json").write_text("[")
+    with pytest.raises(RunDirectoryError, match="cannot be read"):
+        submissions.require_ended(runs)
+
+
+def test_one_process_alone_submits_a_sweep(launched, capsys):
+    with lock.held(Path("sweep"), "sweep's directory", "hydra.sweep.dir=PATH"):
+        assert swept("seed=0,1", "hydra.sweep.dir=sweep", "hydra/launcher=submitit_local") == 1
+    assert f"Process {os.getpid()} is at this sweep (sweep)." in capsys.readouterr().err and sweeping.begun() == []
 
 
 PROGRAM = """
@@ -300,9 +359,10 @@ def test_jobs_tell_how_their_runs_ended(launched, capfd):
 
 def test_a_signal_has_the_jobs_save_and_ends_the_sweep(launched):
     def interrupt():
-        while not Path("waits").exists():
+        deadline = time.monotonic() + 60
+        while not Path("waits").exists() and time.monotonic() < deadline:
             time.sleep(0.05)
         os.kill(os.getpid(), signal.SIGTERM)
 
-    threading.Thread(target=interrupt).start()
+    threading.Thread(target=interrupt, daemon=True).start()
     assert launched("waits") == ({"waits": 75}, 75)
