@@ -104,7 +104,7 @@ def _open(path: Path, config: "DictConfig", step: int | str) -> LoadedRun:
     from spectrax.assembly import assemble
     from spectrax.core import remote, trees
     from spectrax.training.checkpoints import Checkpoints
-    from spectrax.training.program import Inference
+    from spectrax.training.inference import Inference
     from spectrax.training.state import abstract_weights
 
     experiment = assemble(config)

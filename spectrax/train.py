@@ -32,35 +32,35 @@ def _train(config: "DictConfig", overrides: list[str]) -> int:
     from spectrax.assembly import assemble
     from spectrax.config.build import build
     from spectrax.core import remote
-    from spectrax.parallel import devices, processes, startup
+    from spectrax.parallel import agreement, devices, startup
     from spectrax.saved_config import agree, agree_on_data
     from spectrax.training import run_directory
 
     build(config.processes).join()
-    if processes.is_writer():
+    if agreement.is_writer():
         run_directory.log_to_console()
     startup.start(Path(config.data_dir) / "compiled")
-    config.run_dir = processes.of_first(config.run_dir)  # that of `debug=` is named by the time
-    processes.agree_on(_facts(config))
+    config.run_dir = agreement.of_first(config.run_dir)  # that of `debug=` is named by the time
+    agreement.agree_on(_facts(config))
     trainer = build(config.trainer)
     records = remote.records(config.run_dir, config.data_dir)
     run_dir = records.directory
     with contextlib.ExitStack() as held:
-        processes.on_first(lambda: held.enter_context(run_directory.claim(records)))
-        processes.on_first(lambda: agree(run_dir, config, overrides))
-        processes.on_first(records.push)  # a bucket that refuses does so before anything is compiled
+        agreement.on_first(lambda: held.enter_context(run_directory.claim(records)))
+        agreement.on_first(lambda: agree(run_dir, config, overrides))
+        agreement.on_first(records.push)  # a bucket that refuses does so before anything is compiled
         run_directory.logger.info("%s on %s.", config.experiment, devices.describe_devices())
         warning = devices.idle_accelerator()
         if warning:
             run_directory.logger.warning(warning)
         experiment = _with_records(assemble(config), records)
-        processes.on_first(experiment.dataset.prepare)
-        processes.on_all(lambda: experiment.dataset.prepare(progress=False))  # where the disk is not shared
-        processes.on_first(lambda: agree_on_data(run_dir, experiment.dataset))
-        if processes.is_writer():
+        agreement.on_first(experiment.dataset.prepare)
+        agreement.on_all(lambda: experiment.dataset.prepare(progress=False))  # where the disk is not shared
+        agreement.on_first(lambda: agree_on_data(run_dir, experiment.dataset))
+        if agreement.is_writer():
             run_directory.record_environment(run_dir, devices.describe_devices())
         summary = trainer.run(experiment)
-        if processes.is_writer():
+        if agreement.is_writer():
             _print_summary(summary, run_dir)
     return 0
 

@@ -6,7 +6,6 @@ step, results so far, shapes, fingerprints, the position of the run's records).
 
 import contextlib
 import logging
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,10 +15,11 @@ import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers as policies
 
 from spectrax.core import remote
-from spectrax.core.errors import CheckpointError, RunDirectoryError
+from spectrax.core.errors import CheckpointError
 from spectrax.core.trees import leaf_paths
-from spectrax.parallel import processes
+from spectrax.parallel import agreement, processes
 from spectrax.training import background
+from spectrax.training.checkpoint_failures import check_room, first_line, is_damage, writing
 from spectrax.training.fingerprint import fingerprints
 from spectrax.training.state import TrainState
 
@@ -27,12 +27,6 @@ if TYPE_CHECKING:
     from etils import epath
 
 logger = logging.getLogger("spectrax")
-
-_MACHINE = (
-    "resource_exhausted", "permission_denied", "permission denied", "unavailable", "deadline_exceeded", "out of memory",
-    "cannot allocate memory", "too many open files", "input/output error", "stale file handle", "timed out",
-    "unauthenticated",
-)  # fmt: skip
 
 
 class Checkpoints:
@@ -86,9 +80,9 @@ class Checkpoints:
             "shapes": _shapes(tree),
             "fingerprints": {"state": fingerprints(tree), "weights": fingerprints(weights)},
         }
-        with _writing(self.directory):
+        with writing(self.directory):
             self._manager.wait_until_finished()
-            _check_room(self.directory, sum(leaf.nbytes for leaf in jax.tree.leaves((tree, weights))))
+            check_room(self.directory, sum(leaf.nbytes for leaf in jax.tree.leaves((tree, weights))))
             self._manager.save(
                 step,
                 args=ocp.args.Composite(
@@ -100,7 +94,7 @@ class Checkpoints:
 
     def wait(self) -> None:
         """Return when every started save is on disk. Raises `RunDirectoryError` when one failed."""
-        with _writing(self.directory):
+        with writing(self.directory):
             self._manager.wait_until_finished()
             self._manager.check_for_errors()
 
@@ -118,16 +112,16 @@ class Checkpoints:
         damaged: dict[int, Exception] = {}
         for step in reversed(self.steps()):
             try:
-                meta = processes.together(lambda step=step: self._meta(step))
+                meta = agreement.together(lambda step=step: self._meta(step))
                 _compare_shapes(meta["shapes"], _shapes(tree), self.directory / f"step_{step}")
                 restored = self._restore(step, "state", tree, meta)
             except CheckpointError:
                 raise
             except Exception as error:
                 processes.end_if_another_is_lost(error)
-                if not processes.everywhere(_is_damage(error)):
+                if not agreement.everywhere(is_damage(error)):
                     raise CheckpointError(
-                        f"The checkpoint {self.directory}/step_{step} cannot be read ({_first_line(error)}). It was "
+                        f"The checkpoint {self.directory}/step_{step} cannot be read ({first_line(error)}). It was "
                         "left as it is: mend that, then run the same command to continue."
                     ) from error
                 damaged[step] = error
@@ -140,7 +134,7 @@ class Checkpoints:
             step, error = next(iter(damaged.items()))
             raise CheckpointError(
                 f"None of the {len(damaged)} checkpoints in {self.directory} can be read (step {step}: "
-                f"{_first_line(error)}). They were left as they are. To begin again at step 0, move that directory "
+                f"{first_line(error)}). They were left as they are. To begin again at step 0, move that directory "
                 "away."
             ) from error
         return None
@@ -162,9 +156,9 @@ class Checkpoints:
             raise
         except Exception as error:
             processes.end_if_another_is_lost(error)
-            what = "is damaged" if _is_damage(error) else "cannot be read"
+            what = "is damaged" if is_damage(error) else "cannot be read"
             raise CheckpointError(
-                f"The checkpoint {self.directory}/step_{step} {what} ({_first_line(error)}). "
+                f"The checkpoint {self.directory}/step_{step} {what} ({first_line(error)}). "
                 f"Choose another step; there are {self.steps()}."
             ) from error
 
@@ -177,7 +171,7 @@ class Checkpoints:
 
     def close(self) -> None:
         """Wait for saves and release the directory."""
-        with _writing(self.directory):
+        with writing(self.directory):
             self._manager.close()
 
     def _meta(self, step: int) -> dict[str, Any]:
@@ -193,7 +187,7 @@ class Checkpoints:
         # By the handler alone: after reading, Orbax's manager waits for all processes, and one that failed never comes.
         with contextlib.closing(ocp.StandardCheckpointHandler()) as handler:
             arguments = ocp.args.StandardRestore(abstract)
-            restored = processes.together(lambda: handler.restore(self._item(step, item), args=arguments))
+            restored = agreement.together(lambda: handler.restore(self._item(step, item), args=arguments))
         found, expected = fingerprints(restored), meta["fingerprints"][item]
         damaged = [path for path in expected if found.get(path) != expected[path]]
         if damaged:
@@ -205,11 +199,11 @@ class Checkpoints:
         source = self.directory / f"step_{step}"
         target = self.directory.parent / "damaged_checkpoints" / source.name
         self._manager.close()
-        processes.on_first(lambda: remote.move(source, target))
+        agreement.on_first(lambda: remote.move(source, target))
         self._manager = self._open()
         logger.warning(
             "Checkpoint step %d is damaged (%s); moved to %s, going on from the one before.",
-            step, _first_line(error), target,
+            step, first_line(error), target,
         )  # fmt: skip
 
 
@@ -221,47 +215,6 @@ class _KeepBest(policies.PreservationPolicy):
 
     def should_preserve(self, checkpoints: Sequence[Any], *, context: Any) -> Sequence[bool]:
         return [checkpoint.step == self._best_step() for checkpoint in checkpoints]
-
-
-class _writing:
-    """Turns a failure to write into a sentence about the disk."""
-
-    def __init__(self, directory: "Path | epath.Path"):
-        self.directory = directory
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type | None, error: BaseException | None, _: Any) -> None:
-        if isinstance(error, Exception):
-            processes.end_if_another_is_lost(error)
-        if isinstance(error, Exception) and not isinstance(error, CheckpointError | RunDirectoryError):
-            reason = "the disk is full" if "No space left" in str(error) else _first_line(error)
-            raise RunDirectoryError(
-                f"A checkpoint could not be written to {self.directory} ({reason}). Earlier checkpoints "
-                "are intact: make room or mend the permissions, then run the same command to continue."
-            ) from error
-
-
-def _is_damage(error: Exception) -> bool:
-    """Whether the files may be to blame, not the machine that reads them (memory, permissions, a lost disk)."""
-    if isinstance(error, OSError):
-        return isinstance(error, FileNotFoundError | NotADirectoryError | IsADirectoryError)
-    if isinstance(error, MemoryError):
-        return False
-    if type(error).__module__.partition(".")[0] in remote.REACHING:
-        return False
-    # TensorStore and XLA say it in words.
-    return not any(words in str(error).lower() for words in _MACHINE)
-
-
-def _check_room(directory: "Path | epath.Path", needed: int) -> None:
-    """Raise before a save that cannot fit: a full disk found half way leaves Orbax's threads in disorder."""
-    if remote.is_remote(directory):
-        return
-    free = shutil.disk_usage(directory).free
-    if free < needed:
-        raise OSError(f"No space left: it takes {needed / 2**20:,.1f} MiB and {free / 2**20:,.1f} MiB are free")
 
 
 def _as_tree(state: TrainState) -> dict[str, Any]:
@@ -283,8 +236,3 @@ def _compare_shapes(saved: Mapping[str, str], wanted: Mapping[str, str], source:
             f"The checkpoint {source} does not fit the config:\n" + "\n".join(shown) + "\n"
             "Use the config it was trained with (config.yaml in its run directory), or another run_dir."
         )
-
-
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip() or type(error).__name__
-    return text.splitlines()[0][:200]

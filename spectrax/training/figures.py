@@ -11,8 +11,8 @@ import numpy as np
 
 from spectrax.core.files import atomic_write
 from spectrax.core.protocols import Batch, Experiment, Loader
-from spectrax.parallel import processes
-from spectrax.training.program import Inference
+from spectrax.parallel import agreement
+from spectrax.training.inference import Inference
 
 logger = logging.getLogger("spectrax")
 
@@ -32,7 +32,7 @@ def save(experiment: Experiment, inference: Inference, weights: Any, split: str 
 
 def save_figure(figure: Any, path: Path) -> None:
     """Write a Matplotlib figure as PNG, whole or not at all; process 0 does."""
-    if not processes.is_writer():
+    if not agreement.is_writer():
         return
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=120)

@@ -16,17 +16,18 @@ from spectrax.core import remote
 from spectrax.core.errors import ConfigError
 from spectrax.core.files import write_json
 from spectrax.core.protocols import Experiment, Loader, Summary
-from spectrax.parallel import processes
+from spectrax.parallel import agreement, processes
 from spectrax.parallel.devices import describe_devices
 from spectrax.parallel.layout import check_batch
-from spectrax.training import debugging, figures, observing
+from spectrax.training import debugging, figures, observing, schedules
 from spectrax.training.cadence import Cadence
 from spectrax.training.checkpoints import Checkpoints
 from spectrax.training.limits import Limited
 from spectrax.training.loop import Run, best_weights, fit
 from spectrax.training.observing import Observers
 from spectrax.training.optimizers import Optimizer
-from spectrax.training.program import Pmapped, Program, StepCost
+from spectrax.training.pmapped import Pmapped
+from spectrax.training.program import Program, StepCost
 from spectrax.training.results import Results
 from spectrax.training.state import model_graph
 from spectrax.training.step import StepRule
@@ -140,7 +141,7 @@ class Gradient:
         if finished is not None:
             checkpoints.close()
             return finished
-        writers = Writers(experiment.writers if processes.is_writer() else [])
+        writers = Writers(experiment.writers if agreement.is_writer() else [])
         with debugging.around_run(self.debug), jax.set_mesh(experiment.layout.mesh), contextlib.ExitStack() as opened:
             opened.callback(checkpoints.close)
             opened.callback(writers.close)
@@ -181,7 +182,7 @@ class Gradient:
             device=describe_devices(),
             stopped=trained.stopped,
         )
-        if processes.is_writer():
+        if agreement.is_writer():
             write_json(experiment.run_dir / "summary.json", dataclasses.asdict(summary))
         return summary
 
@@ -228,10 +229,8 @@ class Gradient:
 
     def program(self, experiment: Experiment, total_steps: int, checked: bool = True) -> Program:
         """The jitted functions of a run, nothing compiled yet; see `StepRule` for `checked`."""
-        schedule = self.schedule(
-            total_steps=total_steps,
-            steps_per_epoch=experiment.loader.examples("train") / self.batch_size,
-        )
+        epoch = experiment.loader.examples("train") / self.batch_size
+        schedule = schedules.in_float32(self.schedule(total_steps=total_steps, steps_per_epoch=epoch))
         rule = StepRule(
             graph=model_graph(experiment.make_model),
             task=experiment.task,

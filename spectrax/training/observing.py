@@ -10,7 +10,7 @@ from typing import Any
 from spectrax.core import trees
 from spectrax.core.errors import ConfigError
 from spectrax.core.protocols import Batch, Callback, Loader, Observed
-from spectrax.parallel import processes
+from spectrax.parallel import agreement
 from spectrax.parallel.layout import Layout
 from spectrax.training import figures
 from spectrax.training.cadence import Cadence
@@ -127,7 +127,7 @@ class Observers:
         """What a callback says, its figures saved; one that fails is left out of the rest of the run, with a warning:
         what looks at a run does not end it."""
         try:
-            said = processes.together(lambda: self._callbacks[name].observe(moment))
+            said = agreement.together(lambda: self._callbacks[name].observe(moment))
         except Exception as error:
             told = str(error).splitlines() or [type(error).__name__]
             logger.warning("callback.%s failed and is left out from here on: %s", name, told[0])

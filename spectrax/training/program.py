@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -11,10 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from spectrax.core import trees
-from spectrax.core.errors import ConfigError
-from spectrax.core.protocols import Batch, Loader, Task
+from spectrax.core.protocols import Loader
 from spectrax.parallel.layout import Layout
 from spectrax.training import finite
+from spectrax.training.inference import Inference
 from spectrax.training.state import TrainState, create_state
 from spectrax.training.step import StepRule, train_steps
 
@@ -32,50 +32,6 @@ class StepCost:
 
     flops: float | None
     memory_bytes: int | None
-
-
-class Inference:
-    """Evaluation and prediction with given weights."""
-
-    def __init__(self, graph: Any, task: Task, layout: Layout):
-
-        def metrics(weights: Any, batch: Batch) -> Mapping[str, Any]:
-            return task.metrics(trees.merge_module(graph, **layout.gathered(weights)), batch)
-
-        def predict(weights: Any, inputs: Any) -> Any:
-            return task.predict(trees.merge_module(graph, **layout.gathered(weights)), inputs)
-
-        self.layout = layout
-        self._task = task
-        self._metrics = jax.jit(metrics, out_shardings=layout.whole)
-        self._predict = jax.jit(predict, out_shardings=layout.whole)
-
-    def evaluate(self, weights: Any, batches: Iterable[Batch]) -> tuple[dict[str, float], dict[str, np.ndarray]]:
-        """Scalar metrics of a whole split, and the sums they come from (float64, added batch by batch in order).
-
-        Args:
-            batches: this process's share of each batch, see `Layout.process_share`.
-        """
-        with jax.set_mesh(self.layout.mesh):
-            sums = [self._metrics(weights, self.layout.put_share(batch)) for batch in batches]
-        totals: dict[str, np.ndarray] = {}
-        for part in jax.device_get(sums):
-            for name, value in part.items():
-                totals[name] = totals.get(name, 0.0) + np.asarray(value, np.float64)
-        return self._task.reduce(totals), totals
-
-    def metric_names(self, weights: Any, batch: Batch) -> list[str]:
-        """What `evaluate` will measure, known from shapes alone."""
-        sums = jax.eval_shape(self._metrics, weights, batch)
-        return list(self._task.reduce({name: np.ones(value.shape) for name, value in sums.items()}))
-
-    def predict(self, weights: Any, inputs: Any) -> Any:
-        """Host outputs of `task.predict` for inputs that every process holds whole; padded to divide over devices."""
-        size = jax.tree.leaves(inputs)[0].shape[0]
-        padded = jax.tree.map(lambda leaf: _pad(leaf, -size % self.layout.batch_shards), inputs)
-        with jax.set_mesh(self.layout.mesh):
-            outputs = self._predict(weights, self.layout.put_batch(padded))
-        return jax.tree.map(lambda leaf: np.asarray(leaf)[:size], outputs)
 
 
 class Program(Inference):
@@ -202,59 +158,6 @@ class Program(Inference):
         return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((self._calls, *leaf.shape), leaf.dtype), feed)
 
 
-class Pmapped(Program):
-    """The same step once per device, with explicit sums over devices where the batch as a whole is meant.
-
-    Every device holds the whole state. What `jax.pmap` compiles is called directly, with arrays that know where they
-    are: so a state can be saved, restored and evaluated like any other.
-
-    Raises:
-        ConfigError: when the layout splits parameters.
-    """
-
-    def __init__(self, *arguments: Any, **options: Any):
-        super().__init__(*arguments, **options)
-        split = [name for name in ("fsdp", "model") if self.layout.mesh.shape[name] > 1]
-        if split:
-            raise ConfigError(
-                f"trainer.parallel=pmap keeps the whole state on every device, and mesh.{split[0]}="
-                f"{self.layout.mesh.shape[split[0]]} would split it. Use mesh.{split[0]}=1, or trainer.parallel=jit."
-            )
-
-    def lower(self) -> jax.stages.Lowered:
-        """Trace the training step for one device."""
-        mesh = jax.sharding.Mesh(self.layout.mesh.devices.reshape(-1), ("data",))
-        step = jax.pmap(
-            functools.partial(train_steps, self._rule, self._loader),
-            axis_name="data",
-            in_axes=(None, None, 1, None, 0),
-            out_axes=None,
-            devices=list(mesh.devices),
-            donate_argnums=0 if self._donate else (),
-        )
-        share = self.layout.process_share[1]
-        feeds = jax.tree.map(self._apart, self._stacked(self._loader.example_feed((0, share))))
-        arguments = (self.abstract_state, self._loader.resident_shapes, feeds, np.int32(1), self._stop_shapes(share))
-        if jax.process_count() > 1:
-            # `pmap` itself takes one process's part of everything, and asks it where it is.
-            arguments = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), arguments)
-        # The mesh in force would have to be the one that `pmap` makes for itself.
-        with jax.set_mesh(mesh):
-            return step.lower(*arguments)
-
-    def _placed(self, stacked: Any) -> Any:
-        return super()._placed(jax.tree.map(self._apart, stacked))
-
-    def _apart(self, leaf: Any) -> Any:
-        """(calls, examples, ...) -> (calls, devices, examples of each, ...)."""
-        calls, count, *rest = leaf.shape
-        each = self._batch_size // self.layout.batch_shards
-        shape = (calls, count // each, each, *rest)
-        if isinstance(leaf, jax.ShapeDtypeStruct):
-            return jax.ShapeDtypeStruct(shape, leaf.dtype)
-        return leaf.reshape(shape)
-
-
 def _shaped(tree: Any, sharding: Any) -> Any:
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), tree)
 
@@ -265,7 +168,3 @@ def _memory_bytes(compiled: Any) -> int | None:
         return None
     held = analysis.argument_size_in_bytes + analysis.output_size_in_bytes - analysis.alias_size_in_bytes
     return held + analysis.temp_size_in_bytes
-
-
-def _pad(leaf: np.ndarray, count: int) -> np.ndarray:
-    return np.concatenate([leaf, np.repeat(leaf[-1:], count, axis=0)]) if count else leaf

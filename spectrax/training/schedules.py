@@ -3,6 +3,7 @@
 A schedule here is a function `(total_steps, steps_per_epoch) -> optax.Schedule`; yaml binds the rest with `_partial_`.
 """
 
+import jax.numpy as jnp
 import optax
 
 from spectrax.core.errors import ConfigError
@@ -50,3 +51,8 @@ def steps(
     """`peak`, multiplied by `factor` at each milestone; milestones are fractions of the run, such as [0.5, 0.75]."""
     boundaries = {round(fraction * total_steps): factor for fraction in (milestones or [])}
     return optax.piecewise_constant_schedule(peak, boundaries)
+
+
+def in_float32(schedule: optax.Schedule) -> optax.Schedule:
+    """The schedule with its values as float32, also where it gives whole numbers, as `schedule.peak=3` has it do."""
+    return lambda step: jnp.asarray(schedule(step), jnp.float32)

@@ -224,7 +224,7 @@ UNFORESEEN = """
 import sys
 from spectrax import train
 from spectrax.training import checkpoints
-checkpoints._check_room = lambda directory, needed: None
+checkpoints.check_room = lambda directory, needed: None
 sys.exit(train.main())
 """
 

@@ -9,7 +9,7 @@ import pytest
 
 from spectrax.core.errors import ConfigError
 from spectrax.training.optimizers import Optimizer
-from spectrax.training.schedules import warmup_cosine
+from spectrax.training.schedules import constant, in_float32, warmup_cosine
 
 
 def test_weight_decay_spares_vectors_and_named_paths():
@@ -64,3 +64,9 @@ def test_a_schedule_may_be_zero_and_ends_where_it_says():
     assert float(still(3)) == 0.0
     schedule = warmup_cosine(peak=1.0, end=0.25, warmup_steps=0, total_steps=10, steps_per_epoch=5.0)
     np.testing.assert_allclose([schedule(0), schedule(10)], [1.0, 0.25], rtol=1e-6)
+
+
+def test_a_learning_rate_may_be_written_as_a_whole_number():
+    schedule = in_float32(constant(peak=3, total_steps=10, steps_per_epoch=1.0))
+    rate = jax.jit(schedule)(np.int32(1))
+    assert rate.dtype == np.float32 and rate == 3
