@@ -23,7 +23,7 @@ from spectrax.core.errors import ConfigError
 logger = logging.getLogger("spectrax")
 
 # What may differ between two starts of one run: where things are, what is shown, which devices compute.
-_NOT_HASHED = ("run_dir", "writer", "mesh", "processes", "trainer.parallel", "trainer.patience")
+_NOT_HASHED = ("run_dir", "writer", "mesh", "processes", "trainer.parallel", "trainer.patience", "trainer.figures")
 NOT_HASHED_ANYWHERE = ("data_dir", "manual_dir", "tfds_dir", "image_dir")
 _CONTRACT = "contract"  # of a model's yaml: no argument of the model, and in no config that leaves this file
 
@@ -84,7 +84,8 @@ def compose_unchecked(overrides: Sequence[str]) -> DictConfig:
     watching = {key for key in added if key.startswith("callback.")}
     # A preset speaks of what most experiments have; of the others' nodes its keys are taken away again.
     groups += [f"~{key}" for key in sorted(added - watching)]
-    base = _without_strangers(_hydra_compose(groups), chosen, watching)
+    own = _own_keys(chosen)
+    base = _without_strangers(_hydra_compose(groups), own, watching)
     values = []
     for override in parsed:
         if override.input_line in groups:
@@ -99,7 +100,7 @@ def compose_unchecked(overrides: Sequence[str]) -> DictConfig:
         problems += _problems_of(groups + values)
     raise_all(problems)
     said = {override.key_or_group for override in parsed}
-    config = _without_strangers(_hydra_compose(groups + values), chosen, said | watching)
+    config = _without_strangers(_hydra_compose(groups + values), own, said | watching)
     with open_dict(config):
         config.experiment = next(o.value() for o in parsed if o.key_or_group == "experiment")
         config.update(paths)
@@ -107,21 +108,26 @@ def compose_unchecked(overrides: Sequence[str]) -> DictConfig:
     return config
 
 
-def _without_strangers(config: DictConfig, chosen: Sequence[Any], kept: Collection[str]) -> DictConfig:
+def _own_keys(chosen: Sequence[Any]) -> dict[str, set[str]]:
+    """Group to the keys of the option that is chosen for it, without what an experiment adds to them."""
+    options = [override for override in chosen if override.key_or_group not in GLOBAL_GROUPS]
+    if not options:
+        return {}
+    config = _hydra_compose([override.input_line for override in options])
+    # As sets: a config denies having keys that lack a value. A list of no options leaves no node.
+    return {override.key_or_group: set(config.get(override.key_or_group) or {}) for override in options}
+
+
+def _without_strangers(config: DictConfig, own: Mapping[str, set[str]], kept: Collection[str]) -> DictConfig:
     """The config without what the experiment set for another option than the one chosen on the command line.
 
     An experiment that warms its cosine up says `schedule.warmup_steps`; `schedule=constant` knows no such key.
     Everything that the command line itself sets (`kept`) stays, right or wrong.
     """
-    for override in chosen:
-        group = override.key_or_group
-        if group in GLOBAL_GROUPS:
-            continue
-        # As sets: a config denies having keys that lack a value. A list of no options leaves no node.
-        own = set(_hydra_compose([override.input_line]).get(group) or {})
+    for group, keys in own.items():
         with open_dict(config):
             config[group] = config.get(group) or {}
-            for key in [key for key in config[group] if key not in own and f"{group}.{key}" not in kept]:
+            for key in [key for key in config[group] if key not in keys and f"{group}.{key}" not in kept]:
                 del config[group][key]
     return config
 

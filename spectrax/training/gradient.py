@@ -68,6 +68,7 @@ class Gradient:
         parallel: "jit", one program over a named mesh; "pmap", the same step once per device with explicit sums.
         limit_train_batches: train on the first so many batches again and again; None for all.
         limit_eval_batches: of each evaluation, only the first so many batches; None for all.
+        figures: whether the task's figures are drawn at the end.
         patience: seconds that a call of steps, with its input, may take before the stacks of all threads are printed;
             None for any number.
         debug: a slower way to run that shows more, see `debugging`; None for the usual one.
@@ -96,6 +97,7 @@ class Gradient:
     limit_eval_batches: int | None = None
     debug: Literal["nans", "profile", "eager"] | None = None
     patience: float | None = None
+    figures: bool = True
 
     def __post_init__(self) -> None:
         """Raises `ConfigError` for values that make no sense, all of them at once."""
@@ -167,7 +169,8 @@ class Gradient:
             trained = fit(run, results)
             last_is_best = results.best_step in (None, trained.step)
             weights = trained.state.evaluated if last_is_best else best_weights(run, results)
-            figures.save(experiment, program, weights, "test" if "test" in splits else results.monitored)
+            if self.figures:
+                figures.save(experiment, program, weights, "test" if "test" in splits else results.monitored)
         summary = Summary(
             experiment=experiment.name,
             run_dir=str(home),

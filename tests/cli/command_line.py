@@ -15,6 +15,8 @@ SMALL = [
     "trainer.batch_size=32",
     "schedule=constant",  # so that runs of every length share one compiled program
 ]
+# Nothing watched, nothing drawn.
+PLAIN = ["callback=[]", "trainer.figures=false"]
 
 
 def environment(data_dir):

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import SMALL, call, start, train
+from command_line import PLAIN, SMALL, call, start, train
 
 STEPS = 50
-RUN = [f"trainer.steps={STEPS}", "trainer.evaluate_every_steps=10", "trainer.log_every=5", "run_dir=run"]
+RUN = [*PLAIN, f"trainer.steps={STEPS}", "trainer.evaluate_every_steps=10", "trainer.log_every=5", "run_dir=run"]
 KILLS = int(os.environ.get("SPECTRAX_TEST_KILLS", "2"))
 
 

@@ -17,7 +17,7 @@ SHARED_LAYERS = [
 ]
 # Processes that each hold a part of the state.
 SPLIT_STATE = ["mesh.data=1", "mesh.fsdp=-1", "mesh.fsdp_minimum=64"]
-SMALL = ["+experiment=small", "allow_packages=[small_network]", "callback=[]"]
+SMALL = ["+experiment=small", "allow_packages=[small_network]", "callback=[]", "writer=quiet", "trainer.figures=false"]
 
 
 def free_port():

@@ -221,6 +221,7 @@ def test_the_hash_names_what_is_computed_not_where():
         ["data_dir=/elsewhere"],
         ["trainer.parallel=pmap"],
         ["trainer.patience=9"],
+        ["trainer.figures=false"],
         ["writer=quiet"],
         ["mesh.data=1"],
         ["run_dir=/r"],

@@ -1,0 +1,245 @@
+"""`spectrax.convert`: an authors' checkpoint becomes a run that computes what theirs did, and goes back to theirs."""
+
+import ast
+import os
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from flax import nnx
+from safetensors.numpy import load_file, save_file
+from svt_cases import CASES, fill, images
+
+from spectrax import convert
+from spectrax.core.errors import CheckpointError
+from spectrax.core.trees import split_module
+from spectrax.evaluate import load_run
+from spectrax.importers import state_files
+from spectrax.importers import svt as importer
+from spectrax.importers.svt import sizes
+from spectrax.models.svt import SVT
+
+FIXTURES = Path(__file__).parent.parent / "parity" / "fixtures"
+NAME = "channel_token_2_64"
+CONSTANTS = (".xfm.", ".ifm.", "num_batches_tracked")
+
+
+def recorded(name):
+    return dict(np.load(FIXTURES / f"svt_{name}.npz", allow_pickle=False))
+
+
+def official_shapes(name):
+    lines = (line.split("|") for line in recorded(name)["shapes"].tolist())
+    return {key: ast.literal_eval(shape) for key, shape in lines}
+
+
+def official_state(name=NAME):
+    """Every learned key of the released model with its array, rebuilt by the rule."""
+    shapes = official_shapes(name)
+    return {key: fill(key, shape) for key, shape in shapes.items() if not any(word in key for word in CONSTANTS)}
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch, capsys):
+    """Runs `python -m spectrax.convert` in this process, in an empty directory: exit code and what it said."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("spectrax.config.shell.restart_with_huge_pages", lambda: None)
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["convert", *words])
+        code = convert.main()
+        said = capsys.readouterr()
+        return code, said.out + said.err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    """The released model's checkpoint, and what the released code computed with it."""
+    folder = tmp_path_factory.mktemp("official")
+    save_file(official_state(), folder / "official.safetensors")
+    np.savez(folder / "io.npz", input=images(CASES[NAME])[0], output=recorded(NAME)["logits"])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def converted(source, tmp_path_factory):
+    """The run made of it, and the words that were said."""
+    folder = tmp_path_factory.mktemp("converted")
+    patch = pytest.MonkeyPatch()
+    patch.chdir(folder)
+    patch.setattr("spectrax.config.shell.restart_with_huge_pages", lambda: None)
+    words = [f"source={source}/official.safetensors", "output=a run", f"verify={source}/io.npz"]
+    patch.setattr(sys, "argv", ["convert", "importer=svt", *words])
+    assert convert.main() == 0
+    patch.undo()
+    assert sorted(path.name for path in folder.iterdir()) == ["a run"]
+    return folder / "a run"
+
+
+def test_the_run_opens_like_a_trained_one_and_gives_what_the_released_code_gave(converted):
+    loaded = load_run(str(converted))
+    assert loaded.step == 0 and loaded.config.model.heads == [2, 4, 5, 6]
+    logits = recorded(NAME)["logits"]
+    expected = np.exp(logits - logits.max(-1, keepdims=True))
+    expected /= expected.sum(-1, keepdims=True)
+    found = loaded.predict(images(CASES[NAME])[0].transpose(0, 2, 3, 1))
+    np.testing.assert_allclose(found["probabilities"], expected, atol=1e-4)
+
+
+def test_the_way_back_has_every_key_of_the_released_model(converted, command):
+    code, said = command("exporter=svt", f"checkpoint={converted}", "output=back.safetensors")
+    assert code == 0 and "step 0" in said, said
+    back = load_file("back.safetensors")
+    assert {key: array.shape for key, array in back.items()} == official_shapes(NAME)
+    for key, array in official_state().items():
+        np.testing.assert_array_equal(back[key], array, err_msg=key)
+    filters = {key.removeprefix("block1.0.attn."): array for key, array in back.items() if "block1.0.attn." in key}
+    # As the wavelet package has them: the first taps of what it stores.
+    np.testing.assert_allclose(filters["xfm.h1o"].ravel()[:3], [-7.0626396e-05, 0, 0.0013419015], rtol=1e-6)
+    np.testing.assert_allclose(filters["ifm.g1b"].ravel()[:2], [-0.0032531428, -0.0038832121], rtol=1e-6)
+    np.testing.assert_allclose(filters["xfm.h0a"].ravel()[:2], [-0.0045568957, -0.0054394761], rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_sizes_are_found_from_keys_and_shapes(name):
+    state = {key: np.broadcast_to(np.float32(0), shape) for key, shape in official_shapes(name).items()}
+    case = dict(CASES[name])
+    words = sizes.overrides(state, [])
+    assert f"model.heads={[dim // 32 for dim in case['dims']]}".replace(" ", "") in words
+    assert f"dataset.image_size={case.pop('image_size')}" in words
+    assert ("dataset=image_folder" in words) == (case["num_classes"] != 1000)
+    assert sizes.model_sizes(state).items() >= {key: case[key] for key in case if key != "heads"}.items()
+
+
+@pytest.mark.parametrize("wrapped", ["alone", "state_dict", "model.state_dict", "model/state_dict"])
+def test_a_file_of_pytorch_in_its_wrappers(wrapped, tmp_path):
+    torch = pytest.importorskip("torch")
+    tensors = {"module.head.weight": torch.ones(2, 3, dtype=torch.bfloat16), "module.head.bias": torch.arange(2)}
+    content = tensors if wrapped == "alone" else {"epoch": 3, "args": Namespace(lr=1.0)}
+    if wrapped == "model/state_dict":
+        content["model"] = {"state_dict": tensors}
+    elif wrapped != "alone":
+        content[wrapped] = tensors
+    torch.save(content, tmp_path / "official.pth.tar")
+    state = state_files.read(tmp_path / "official.pth.tar")
+    assert list(state) == ["head.weight", "head.bias"] and state["head.weight"].dtype == np.float32
+    np.testing.assert_array_equal(state["head.weight"], np.ones((2, 3)))
+
+
+def test_a_state_dict_for_pytorch(converted, command):
+    torch = pytest.importorskip("torch")
+    assert command("exporter=svt", f"checkpoint={converted}", "output=back.pth")[0] == 0
+    back = torch.load("back.pth", weights_only=True)
+    assert {key: tuple(tensor.shape) for key, tensor in back.items()} == official_shapes(NAME)
+
+
+class Malicious:
+    def __reduce__(self):
+        return os.mkdir, ("executed",)
+
+
+def test_a_pickle_that_runs_a_program_is_refused(command):
+    torch = pytest.importorskip("torch")
+    torch.save({"state_dict": {"head.weight": Malicious()}}, "evil.pth")
+    code, said = command("importer=svt", "source=evil.pth", "output=run")
+    assert code == 5 and "was not opened" in said and said.count("\n") == 1
+    assert sorted(path.name for path in Path().iterdir()) == ["evil.pth"]
+
+
+def test_without_pytorch_its_extra_is_named(source, command, monkeypatch):
+    monkeypatch.setattr("spectrax.importers.state_files.importlib.util.find_spec", lambda name: None)
+    Path("official.pth").touch()
+    code, said = command("importer=svt", "source=official.pth", "output=run")
+    assert code == 2 and "spectrax[torch]" in said and said.count("\n") == 1
+
+
+@pytest.fixture(scope="module")
+def wanted():
+    """The weights of the case's model, as shapes."""
+    sizes = {"in_channels": 3, **CASES[NAME]}
+    _, parameters, statistics = split_module(nnx.eval_shape(lambda: SVT(**sizes, rngs=nnx.Rngs(0))))
+    return {"parameters": parameters, "statistics": statistics}
+
+
+@pytest.mark.parametrize(
+    "key, said",
+    [
+        ("block2.1.norm1.bias", "\n  block2.1.norm1.bias is missing"),
+        ("head.bias", "\n  head.bias is missing"),
+        ("patch_embed1.conv.4.running_var", "\n  patch_embed1.conv.4.running_var is missing"),
+        ("aux_head.bias", "\n  aux_head.bias is left over"),
+        ("layer4.0.conv1.weight", "layer4.0.conv1.weight is not a key of an SVT checkpoint"),
+    ],
+)
+def test_what_is_missing_or_left_over_is_named(wanted, key, said):
+    state = official_state()
+    if state.pop(key, None) is None:
+        state[key] = np.zeros(10, np.float32)
+    with pytest.raises(CheckpointError, match=said):
+        convert.placed(importer, importer.convert(state), wanted)
+
+
+def test_a_weight_of_another_shape_is_named(wanted):
+    state = {**official_state(), "block1.0.mlp.fc1.bias": np.zeros(100, np.float32)}
+    with pytest.raises(CheckpointError, match=r"block1\.0\.mlp\.fc1\.bias has, in our order, the shape \[100\]"):
+        convert.placed(importer, importer.convert(state), wanted)
+
+
+@pytest.mark.parametrize(
+    "key, said",
+    [
+        ("patch_embed2.proj.bias", "patch_embed2.proj.bias is missing"),
+        ("block3.2.norm1.weight", "All keys of block3.1 are missing"),
+    ],
+)
+def test_a_configuration_that_cannot_be_found(key, said):
+    state = official_state()
+    if state.pop(key, None) is None:
+        state[key] = np.zeros(10, np.float32)
+    with pytest.raises(CheckpointError, match=said):
+        importer.overrides(state, [])
+
+
+def test_outputs_that_differ_leave_nothing_behind(source, command):
+    x = images(CASES[NAME])[0]
+    np.savez("io.npz", input=x, output=recorded(NAME)["logits"] * 1.001, stage4=np.zeros((4, 4, 192), np.float32))
+    code, said = command("importer=svt", f"source={source}/official.safetensors", "output=run", "verify=io.npz")
+    assert code == 5 and "stage4 and output of io.npz differ" in said, said
+    assert [path.name for path in Path().iterdir()] == ["io.npz"]
+
+
+@pytest.mark.parametrize(
+    "words, code, said",
+    [
+        ([], 2, "Give one of importer=NAME and exporter=NAME"),
+        (["importer=svt", "exporter=svt"], 2, "Give one of"),
+        (["importer=dvt"], 2, "source=SOURCE is needed"),
+        (["importer=dvt", "source=x.pth"], 2, "importer=dvt is not known. Nearest: svt"),
+        (["importer=state_files", "source=x.pth"], 2, "not known"),
+        (["importer=svt", "source=x.safetensors"], 5, "x.safetensors is not there"),
+        (["importer=svt", "source=x.onnx"], 2, "should end in one of .safetensors"),
+        (["importer=svt", "source=io.npz", "tolerance=-1"], 2, "tolerance=-1 should be"),
+        (["importer=svt", "source=x.pth", "step=last"], 2, "step= is of no use with importer="),
+        (["importer=svt", "source=x.pth", "output=official.safetensors"], 1, "is there already"),
+        (["importer=svt", "source=broken.safetensors"], 5, "is not a whole .safetensors file"),
+        (["importer=svt", "source=official.safetensors", "verify=broken.safetensors"], 5, "is no .npz file"),
+        (["importer=svt", "source=official.safetensors", "verify=objects.npz"], 5, "is no .npz file"),
+        (["importer=svt", "source=official.safetensors", "verify=other.npz"], 5, "holds no array 'output'"),
+        (["importer=svt", "source=official.safetensors", "model.num_heads=[2,4,7,6]"], 2, "model.heads"),
+        (["importer=svt", "source=official.safetensors", "dataset.image_size=96"], 5, "mixes the positions"),
+        (["exporter=svt", "checkpoint=nowhere"], 2, "output=run should end in"),
+        (["exporter=svt", "checkpoint=nowhere", "output=a.safetensors"], 5, "not a run directory"),
+    ],
+)
+def test_mistakes_are_sentences(source, command, words, code, said):
+    Path("official.safetensors").symlink_to(source / "official.safetensors")
+    Path("broken.safetensors").write_bytes((source / "official.safetensors").read_bytes()[:1000])
+    np.savez("objects.npz", input=np.array([{}]), output=np.zeros(1))
+    np.savez("other.npz", input=np.zeros(1))
+    found, text = command("output=run", *words)
+    assert found == code and said in text and "Traceback" not in text, text
+    assert not Path("run").exists()
