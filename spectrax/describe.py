@@ -156,7 +156,8 @@ def _print(config: "DictConfig", found: "Mapping[str, Any]") -> None:
         used = f"{step['memory_bytes'] / 2**20:,.0f} MiB" if step["memory_bytes"] else "unknown memory"
         there = f" of {memory / 2**30:,.1f} GiB" if memory else ""
         console.print(
-            f"Training step of {found['batch_size']:,} examples: {work}, {used}{there} per device ({found['device']})."
+            f"Training step of {found['batch_size']:,} examples: {work}, {used}{there} per device ({found['device']}), "
+            f"of them {step['state_bytes'] / 2**20:,.1f} MiB of parameters and optimizer state."
         )
     console.print(experiment_text.card(found["data"]), markup=False)
 

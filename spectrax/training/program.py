@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -28,10 +29,12 @@ class StepCost:
     Attributes:
         flops: floating-point operations over all devices, as lowered; None where XLA does not say.
         memory_bytes: peak per device, parameters, optimizer state and resident data included; None likewise.
+        state_bytes: what a device holds of parameters and optimizer state between two steps.
     """
 
     flops: float | None
     memory_bytes: int | None
+    state_bytes: int
 
 
 class Program(Inference):
@@ -107,7 +110,7 @@ class Program(Inference):
         self.trace()
         compiled = self._train or self._lowered.compile(self._plainly)
         flops = (self._lowered.cost_analysis() or {}).get("flops")
-        return StepCost(flops, _memory_bytes(compiled))
+        return StepCost(flops, _memory_bytes(compiled), sum(map(_bytes_held, jax.tree.leaves(self.abstract_state))))
 
     def metrics(self) -> list[str]:
         """The names of what evaluation measures."""
@@ -160,6 +163,11 @@ class Program(Inference):
 
 def _shaped(tree: Any, sharding: Any) -> Any:
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), tree)
+
+
+def _bytes_held(leaf: jax.ShapeDtypeStruct) -> int:
+    """Of an array, by one device."""
+    return math.prod(leaf.sharding.shard_shape(leaf.shape)) * leaf.dtype.itemsize
 
 
 def _memory_bytes(compiled: Any) -> int | None:

@@ -1,5 +1,6 @@
 """What the tests of several processes share: prepared data, and one run in two processes that nothing disturbed."""
 
+import fcntl
 import sys
 from pathlib import Path
 
@@ -26,8 +27,12 @@ def data_dir(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def undisturbed(tmp_path_factory, data_dir):
-    """The run directory of the small run in two processes."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    members.train("run_dir=run", cwd=folder, data_dir=data_dir)
+def undisturbed(data_dir):
+    """The run directory of the small run in two processes, made once for all test processes."""
+    folder = data_dir / "undisturbed"
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "made.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "run" / "summary.json").exists():
+            members.train("run_dir=run", cwd=folder, data_dir=data_dir)
     return folder / "run"
