@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 _KEYS = {
     "dataset": "the dataset's name, one of the group's options",
+    "manual_dir": "where files lie that cannot be downloaded, for a dataset that has dataset.manual_dir",
     "preview": "how many training examples to draw, as the model will see them",
     "output": "file of that picture (default: preview_train.png where the data are prepared)",
 }
@@ -22,6 +23,9 @@ def run(keys: "Mapping[str, str]", overrides: list[str]) -> int:
     from spectrax.config.build import build
     from spectrax.config.compose import compose_command
 
+    if "manual_dir" in keys:
+        quoted = keys["manual_dir"].replace("'", r"\'")
+        overrides = [*overrides, f"dataset.manual_dir='{quoted}'"]
     config = compose_command([f"dataset={keys['dataset']}", *overrides])
     dataset = build(config.dataset)
     count = _previewed(keys, dataset)

@@ -1,16 +1,22 @@
-"""ImageNet-1K (ILSVRC 2012), read from a prepared TFDS directory."""
+"""ImageNet-1K (ILSVRC 2012): prepared from the official archives or from folders, read as a TFDS data set."""
 
-from collections.abc import Sequence
+import json
+import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from spectrax.core.errors import ConfigError, DataMissing
 from spectrax.core.protocols import DataCard, DatasetSpec
+from spectrax.data.imagenet_archives import FILES
+from spectrax.data.imagenet_preparation import Preparation, pictures_in
 from spectrax.data.picture_files import read_picture
-from spectrax.data.prepared import StoredSplit
+from spectrax.data.prepared import StoredSplit, read_card
 from spectrax.data.seen_images import SeenImages
 from spectrax.data.tfds_directory import newest_version
 from spectrax.data.transforms import Transform
+
+_VERSION = "5.1.0"  # of TFDS's data set, whose form the prepared files have
 
 
 class Imagenet2012(SeenImages):
@@ -19,11 +25,20 @@ class Imagenet2012(SeenImages):
     Examples have "image" float32 (image_size, image_size, 3) and "label" int32 ().
 
     Args:
-        data_dir: holds the TFDS data set `imagenet2012/5.*.*` in array_record format.
+        data_dir: holds, or will hold, `imagenet2012/5.*.*` in array_record format.
+        manual_dir: what it is prepared from: the official archives, see `imagenet_archives`, or `train/` and `val/`
+            with a folder for each synset; None where it is prepared already.
         image_size: side of the images that the transforms end with.
-        channels, num_classes: 3 and 1,000, stated for the model.
+        channels: 3, stated for the model.
+        num_classes: those of the source.
         train: transforms of the training split.
         evaluate: transforms of the validation split.
+        class_names: names for figures; None for the words of the synsets, where they are known.
+        published: pictures by split, which a preparation must find.
+        max_corrupt: how many that cannot be decoded are left out.
+
+    Raises:
+        ConfigError: when an argument makes no sense.
 
     Source: Russakovsky et al., "ImageNet large scale visual recognition challenge", IJCV 2015.
     """
@@ -32,16 +47,26 @@ class Imagenet2012(SeenImages):
         self,
         *,
         data_dir: str,
+        manual_dir: str | None = None,
         image_size: int,
         channels: int,
         num_classes: int,
         train: Sequence[Transform],
         evaluate: Sequence[Transform],
         class_names: Sequence[str] | None = None,
+        published: Mapping[str, int],
+        max_corrupt: int = 10,
     ):
-        if (channels, num_classes) != (3, 1000):
-            raise ConfigError("dataset.channels and dataset.num_classes of imagenet2012 are 3 and 1000.")
+        if channels != 3:
+            raise ConfigError(f"dataset.channels={channels}, but the pictures of imagenet2012 have 3.")
+        if set(published) != {"train", "validation"}:
+            raise ConfigError(f"dataset.published gives train and validation their sizes; it is {dict(published)}.")
+        if max_corrupt < 0:
+            raise ConfigError(f"dataset.max_corrupt={max_corrupt} must be at least 0.")
         self._root = Path(data_dir).expanduser() / "imagenet2012"
+        self._manual_dir = None if manual_dir is None else Path(manual_dir).expanduser()
+        self._num_classes, self._class_names = num_classes, class_names
+        self._published, self._max_corrupt = dict(published), max_corrupt
         super().__init__(
             image_size=image_size,
             channels=channels,
@@ -50,26 +75,53 @@ class Imagenet2012(SeenImages):
             evaluate=evaluate,
             class_order="in the order of synset names",
         )
-        sizes = {"train": 1_281_167, "validation": 50_000}
-        self.spec = DatasetSpec(self.fields, sizes, tuple(class_names or ()))
+
+    @property
+    def spec(self) -> DatasetSpec:
+        """Sizes and words are those prepared; the published ones where nothing is."""
+        sizes, words = self._published, ()
+        found = self._found()
+        if found is not None:
+            # A property: what was known before a preparation does not hold after it.
+            sizes, words = {**sizes, **_prepared_sizes(found, sizes)}, _words(found)
+        return DatasetSpec(self.fields, sizes, tuple(self._class_names or words))
 
     def prepare(self, progress: bool = True) -> Path:
-        """The prepared directory. Raises `DataMissing` when it is not there: downloading it needs an account."""
+        """The prepared directory; made of `manual_dir` where it is not there.
+
+        Raises:
+            DataMissing: naming the files that are wanted and where they belong, or what is wrong with them.
+        """
         found = newest_version(self._root, "5.*.*")
-        if found is None:
+        if found is not None:
+            return found
+        if self._manual_dir is None:
             raise DataMissing(
-                f"ImageNet is not prepared in {self._root}. It cannot be downloaded without an account: put a TFDS "
-                f"data set imagenet2012 in array_record format at {self._root}/5.1.0, or give another data_dir=PATH; "
-                f"check with: python -m spectrax.prepare dataset=imagenet2012 data_dir={self._root.parent}"
+                f"ImageNet is not prepared in {self._root}. It cannot be downloaded without an account at "
+                f"image-net.org. Put {', '.join(FILES)} in a directory DIR, or train/ and val/ with a folder for each "
+                f"synset, and run: {self._command('DIR')}\n  "
+                f"A TFDS data set imagenet2012 in array_record format at {self._root / _VERSION} will do too."
             )
-        return found
+        if not self._manual_dir.is_dir():
+            raise DataMissing(f"manual_dir={self._manual_dir} is not a directory. Put {', '.join(FILES)} there.")
+        preparation = Preparation(
+            target=self._root / _VERSION,
+            published=self._published,
+            num_classes=self._num_classes,
+            max_corrupt=self._max_corrupt,
+            command=self._command(self._manual_dir),
+        )
+        preparation.run(pictures_in(self._manual_dir), self.card(), progress)
+        return preparation.target
 
     def split(self, name: str) -> StoredSplit:
         """Random access to stored examples by TFDS."""
         return StoredSplit(self.prepare(), name)
 
     def card(self) -> DataCard:
-        """The data card; of so many files no content hash is taken."""
+        """The data card, with the content hash that a preparation took."""
+        found = self._found()
+        ours = found is not None and (found / "card.json").is_file()
         return DataCard(
             name="imagenet2012",
             version="5",
@@ -79,10 +131,34 @@ class Imagenet2012(SeenImages):
             licence="non-commercial research and education, see image-net.org",
             citation="O. Russakovsky et al., ImageNet large scale visual recognition challenge, IJCV 115, 2015",
             splits=self.spec.splits,
-            content_hash="",
+            content_hash=read_card(found)["content_hash"] if ours else "",
             split_rule="as published; its validation split is what papers report",
         )
 
     def read(self, path: Path) -> dict[str, Any]:
         """A person's own picture as a stored example. Raises `UnreadableFile`."""
         return {"image": read_picture(path, 3), "label": 0}
+
+    def _found(self) -> Path | None:
+        """The directory that could be read, if there is one."""
+        try:
+            return newest_version(self._root, "5.*.*")
+        except DataMissing:
+            return None
+
+    def _command(self, directory: Path | str) -> str:
+        places = [f"manual_dir={directory}", f"data_dir={self._root.parent}"]
+        return shlex.join(["python", "-m", "spectrax.prepare", "dataset=imagenet2012", *places])
+
+
+def _prepared_sizes(version: Path, splits: Mapping[str, int]) -> dict[str, int]:
+    """Pictures by split, of those asked for, by TFDS's own description."""
+    told = json.loads((version / "dataset_info.json").read_text()).get("splits", [])
+    sizes = {split["name"]: sum(int(length) for length in split.get("shardLengths", [])) for split in told}
+    return {name: size for name, size in sizes.items() if name in splits}
+
+
+def _words(version: Path) -> tuple[str, ...]:
+    """Of the synsets in their order; () where others prepared the data."""
+    path = version / "synsets.json"
+    return tuple(json.loads(path.read_text()).values()) if path.is_file() else ()

@@ -1,7 +1,10 @@
 """A person's own pictures: PNG and JPEG files of any size, mode and orientation."""
 
+import contextlib
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -27,11 +30,21 @@ def read_picture(path: Path, channels: int) -> np.ndarray:
     try:
         if not path.stat().st_size:
             raise UnreadableFile("is empty")
+    except OSError as error:
+        raise UnreadableFile(f"cannot be read ({error.strerror or error})") from error
+    with opened_picture(path) as picture:
+        # Orientation is a note in the file, which cameras write and viewers obey.
+        return _pixels(ImageOps.exif_transpose(picture), channels)
+
+
+@contextlib.contextmanager
+def opened_picture(source: Path | BinaryIO) -> Iterator[Image.Image]:
+    """A PNG or JPEG picture, to be decoded inside. Raises `UnreadableFile`, also for what is found there."""
+    try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=_FORMATS) as picture:
-                # Orientation is a note in the file, which cameras write and viewers obey.
-                return _pixels(ImageOps.exif_transpose(picture), channels)
+            with Image.open(source, formats=_FORMATS) as picture:
+                yield picture
     except Image.UnidentifiedImageError as error:
         raise UnreadableFile("is neither a PNG nor a JPEG picture") from error
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:

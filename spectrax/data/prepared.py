@@ -39,15 +39,21 @@ def prepare(directory: Path, build: Callable[[Path], None]) -> Path:
     if directory.is_dir():
         return directory
     temporary = directory.with_name(directory.name + _PART)
+    with told_if_unwritable(directory), alone(directory):
+        if directory.is_dir():
+            return directory
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir()
+        build(temporary)
+        rename_whole(temporary, directory)
+    return directory
+
+
+@contextlib.contextmanager
+def told_if_unwritable(directory: Path) -> Iterator[None]:
+    """An `OSError` inside, where `directory` is prepared, becomes a `DataMissing`."""
     try:
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        with _lock(directory.with_name(directory.name + ".lock")):
-            if directory.is_dir():
-                return directory
-            shutil.rmtree(temporary, ignore_errors=True)
-            temporary.mkdir()
-            build(temporary)
-            rename_whole(temporary, directory)
+        yield
     except OSError as error:
         named = Path(error.filename) if isinstance(error.filename, str) else directory
         if not named.is_relative_to(directory.parent):
@@ -55,7 +61,15 @@ def prepare(directory: Path, build: Callable[[Path], None]) -> Path:
         raise DataMissing(
             f"Data cannot be prepared in {directory} ({error.strerror}). Choose another place with data_dir=PATH."
         ) from error
-    return directory
+
+
+@contextlib.contextmanager
+def alone(directory: Path) -> Iterator[None]:
+    """One process at a time prepares `directory`; the others wait. Makes the directory above."""
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with open(directory.with_name(directory.name + ".lock"), "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def write_images(directory: Path, name: str, version: str, classes: int, examples: Examples, progress: Any) -> None:
@@ -179,10 +193,3 @@ def png(image: np.ndarray) -> bytes:
     file = io.BytesIO()
     Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(file, "PNG")
     return file.getvalue()
-
-
-@contextlib.contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    with open(path, "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

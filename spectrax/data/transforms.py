@@ -157,9 +157,7 @@ class RandomResizedCrop:
 
 def resize(image: np.ndarray, size: tuple[int, int], method: Method) -> np.ndarray:
     """Resample (height, width, channels) to `size` = (height, width), antialiased; uint8 or float32 in and out."""
-    if method not in _METHODS:
-        raise ConfigError(f"Resampling method {method!r} is not known. Choose one of: {', '.join(_METHODS)}.")
-    target, filter_ = (size[1], size[0]), _METHODS[method]
+    target, filter_ = (size[1], size[0]), resampling(method)
     if image.dtype == np.uint8 and image.shape[-1] == 3:
         return np.asarray(Image.fromarray(np.ascontiguousarray(image)).resize(target, filter_))
     if image.dtype == np.uint8:
@@ -167,6 +165,13 @@ def resize(image: np.ndarray, size: tuple[int, int], method: Method) -> np.ndarr
     else:
         planes = [Image.fromarray(np.ascontiguousarray(image[..., c], np.float32)) for c in range(image.shape[-1])]
     return np.stack([np.asarray(plane.resize(target, filter_)) for plane in planes], axis=-1)
+
+
+def resampling(method: Method) -> Image.Resampling:
+    """Pillow's filter of that name. Raises `ConfigError` for another."""
+    if method not in _METHODS:
+        raise ConfigError(f"Resampling method {method!r} is not known. Choose one of: {', '.join(_METHODS)}.")
+    return _METHODS[method]
 
 
 def apply(transforms: Sequence[Transform], image: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
