@@ -9,7 +9,7 @@ and token mixing (`svt_h_s`, `svt_h_b`, `svt_h_l`), the release's default one sc
 
 import functools
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -18,12 +18,12 @@ from flax import nnx
 
 from spectrax.core import randomness
 from spectrax.core.errors import ConfigError
-from spectrax.nn import initializers
+from spectrax.models.svt_mixers import SpectralLayer, spectral_mixer
+from spectrax.nn import initializers, token_box
 from spectrax.nn.attention import Attention
 from spectrax.nn.drop_path import drop_path
 from spectrax.nn.feed_forward import ConvolutionalFeedForward, FeedForward
 from spectrax.nn.normalisation import BatchNorm, LayerNorm, Scope
-from spectrax.nn.scattering import ScatterChannel, ScatterChannelToken
 
 _EMBEDDING_EPSILON = 1e-5  # of the LayerNorms after patch embeddings; all others have 1e-6
 
@@ -40,11 +40,14 @@ class SVT(nnx.Module):
         heads: attention heads of the stages (unused in scatter stages; the last also in the class block).
         ffn_ratios: hidden channels of the feed-forward networks over the stage's channels.
         depths: blocks of the stages.
-        scatter_stages: how many of the first stages mix by wavelets; the others by attention.
+        scatter_stages: how many of the first stages mix by the spectral layer; the others by attention.
         mixer: "channel" or "channel_token", the kind of wavelet mixing.
+        spectral_layer: what the scatter stages mix by, see `svt_mixers`: "dtcwt" is SVT, the others are for comparison.
         drop_path: largest stochastic-depth rate; rates rise linearly from 0 over all blocks.
         batch_norm: "global" normalises the stem by the whole batch, "device" by each device's part of it.
         token_label: add the auxiliary head over tokens (Jiang et al., "All tokens matter", NeurIPS 2021).
+        mix_token: in training, exchange a box of tokens between images, see `spectrax.nn.token_box`; for the auxiliary
+            head, and images of 96 pixels and more whose sides divide by 32.
         dtype: compute dtype; parameters, norms, softmax and wavelets are float32.
         remat: recompute each block in the backward pass.
 
@@ -65,9 +68,11 @@ class SVT(nnx.Module):
         depths: Sequence[int],
         scatter_stages: int,
         mixer: Literal["channel", "channel_token"] = "channel_token",
+        spectral_layer: SpectralLayer = "dtcwt",
         drop_path: float = 0.0,
         batch_norm: Scope = "global",
         token_label: bool = False,
+        mix_token: bool = False,
         dtype: Literal["float32", "bfloat16"] = "float32",
         remat: bool = False,
         rngs: nnx.Rngs,
@@ -80,6 +85,11 @@ class SVT(nnx.Module):
             raise ConfigError(f"model.scatter_stages={scatter_stages} must be from 0 to 4.")
         if not 0 <= drop_path < 1:
             raise ConfigError(f"model.drop_path={drop_path} must be at least 0 and below 1.")
+        if mix_token and not token_label:
+            raise ConfigError("model.mix_token=true is for the head over tokens: set model.token_label=true too.")
+        if mix_token:
+            token_box.check(stage_grids(image_size)[0])
+        self.mix_token = mix_token
         self.remat = remat
         rates = np.linspace(0.0, drop_path, sum(depths)).tolist()
         grids = stage_grids(image_size)
@@ -91,11 +101,12 @@ class SVT(nnx.Module):
                 embedding = Downsample(dims[index - 1], dims[index], dtype=dtype, rngs=rngs)
             blocks = []
             for _ in range(depths[index]):
-                if index >= scatter_stages:
+                if index >= scatter_stages or spectral_layer == "attention":
                     token_mixer = MapAttention(dims[index], heads[index], dtype=dtype, rngs=rngs)
                 else:
-                    scatter = {"channel": ScatterChannel, "channel_token": ScatterChannelToken}[mixer]
-                    token_mixer = scatter(dims[index], grids[index], dtype=dtype, rngs=rngs)
+                    token_mixer = spectral_mixer(
+                        spectral_layer, mixer, dims[index], grids[index], dtype=dtype, rngs=rngs
+                    )
                 hidden = int(dims[index] * ffn_ratios[index])
                 blocks.append(Block(token_mixer, dims[index], hidden, rates.pop(0), dtype=dtype, rngs=rngs))
             stages.append(Stage(embedding, blocks, dims[index], dtype=dtype))
@@ -106,35 +117,58 @@ class SVT(nnx.Module):
         self.token_head = nnx.Linear(dims[3], num_classes, **options) if token_label else None
 
     def __call__(
-        self, images: jax.Array, *, train: bool, key: jax.Array | None = None
+        self, images: jax.Array, *, train: bool, key: jax.Array | None = None, box: jax.Array | None = None
     ) -> jax.Array | dict[str, jax.Array]:
         """Class logits of images (batch, height, width, channels).
 
+        Args:
+            box: of MixToken in training, instead of one drawn from `key`; without either nothing is exchanged.
+
         Returns:
             (batch, classes) float32. With a token head: at evaluation `head + 0.5 * max over tokens of token_head`; in
-            training {"logits": (batch, classes), "token_logits": (batch, tokens, classes)}.
+            training {"logits": (batch, classes), "token_logits": (batch, tokens, classes), "mixed_share": ()}: each
+            image's own tokens, in their own places, and the part of its tokens that another image held.
         """
-        x = self.features(images, train=train, key=key)[-1]
-        tokens = self.class_block(x.reshape(x.shape[0], -1, x.shape[-1]))
+        if not train:
+            box = None
+        elif box is None and self.mix_token and key is not None:
+            box = token_box.draw(randomness.stream(key, "mix_token"), stage_grids(images.shape[1:3])[3])
+        return self.classify(self.features(images, train=train, key=key, box=box)[-1], train=train, box=box)
+
+    def features(
+        self, images: jax.Array, *, train: bool, key: jax.Array | None = None, box: jax.Array | None = None
+    ) -> list[jax.Array]:
+        """The maps after each stage's blocks; those of stages 1 to 3 with the stage norm, the last without.
+
+        For dense prediction images may have any sides that divide by 32: gates are interpolated, and weights that mix
+        positions refuse. See `__call__` for `box`.
+        """
+        maps, x = [], images
+        for index, stage in enumerate(self.stages):
+            stage_key = None if key is None else jax.random.fold_in(key, index)
+            x = stage(x, train=train, key=stage_key, remat=self.remat, box=box if index == 0 else None)
+            if index < 3:
+                x = stage.norm(x)
+            maps.append(x)
+        return maps
+
+    def classify(self, x: jax.Array, *, train: bool, box: jax.Array | None = None) -> Any:
+        """What `__call__` gives, of the last of `features`."""
+        batch, height, width, channels = x.shape
+        tokens = self.class_block(x.reshape(batch, -1, channels))
         tokens = self.stages[3].norm(tokens)
         logits = self.head(tokens[:, 0]).astype(jnp.float32)
         if self.token_head is None:
             return logits
         token_logits = self.token_head(tokens[:, 1:]).astype(jnp.float32)
-        if train:
-            return {"logits": logits, "token_logits": token_logits}
-        return logits + 0.5 * jnp.max(token_logits, axis=1)
-
-    def features(self, images: jax.Array, *, train: bool, key: jax.Array | None = None) -> list[jax.Array]:
-        """The maps after each stage's blocks; those of stages 1 to 3 with the stage norm, the last without."""
-        maps, x = [], images
-        for index, stage in enumerate(self.stages):
-            stage_key = None if key is None else jax.random.fold_in(key, index)
-            x = stage(x, train=train, key=stage_key, remat=self.remat)
-            if index < 3:
-                x = stage.norm(x)
-            maps.append(x)
-        return maps
+        if not train:
+            return logits + 0.5 * jnp.max(token_logits, axis=1)
+        mixed = jnp.zeros(())
+        if box is not None:
+            grid = token_logits.reshape(batch, height, width, -1)
+            token_logits = token_box.paste(grid, box).reshape(token_logits.shape)
+            mixed = token_box.share(box, (height, width))
+        return {"logits": logits, "token_logits": token_logits, "mixed_share": mixed}
 
 
 class Stage(nnx.Module):
@@ -145,9 +179,16 @@ class Stage(nnx.Module):
         self.blocks = nnx.List(blocks)
         self.norm = LayerNorm(channels, dtype=dtype)
 
-    def __call__(self, x: jax.Array, *, train: bool, key: jax.Array | None, remat: bool) -> jax.Array:
-        """(batch, height, width, in) -> (batch, height / stride, width / stride, channels)."""
+    def __call__(
+        self, x: jax.Array, *, train: bool, key: jax.Array | None, remat: bool, box: jax.Array | None = None
+    ) -> jax.Array:
+        """(batch, height, width, in) -> (batch, height / stride, width / stride, channels).
+
+        A `box` of output tokens is exchanged between images after the embedding.
+        """
         x = self.embedding(x, train=train)
+        if box is not None:
+            x = token_box.paste(x, box, scale=token_box.SIDE)
         for index, block in enumerate(self.blocks):
             block_key = key if key is None or not train else jax.random.fold_in(key, index)
             apply = functools.partial(block, train=train)

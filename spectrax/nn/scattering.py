@@ -13,6 +13,7 @@ from flax import nnx
 from spectrax.core.errors import ConfigError
 from spectrax.nn.complex_mixing import ChannelMixing, RowMixing
 from spectrax.nn.depthwise import DepthwiseConv3x3
+from spectrax.nn.gate_resizing import resized_gate
 from spectrax.ops.dual_tree import dual_tree_2d, inverse_dual_tree_2d
 
 BLOCKS = 4  # groups of channels in Einstein blending
@@ -23,7 +24,7 @@ class ScatterChannel(nnx.Module):
 
     Args:
         channels: a multiple of 4.
-        grid: (height, width) of the map, to which the gate is tied.
+        grid: (height, width) of the map, to which the gate is tied; for maps of other sizes it is interpolated.
 
     Raises:
         ConfigError: when `channels` is not a multiple of 4.
@@ -41,7 +42,8 @@ class ScatterChannel(nnx.Module):
         """(batch, height, width, channels) -> the same shape."""
         low, (bands,) = dual_tree_2d(x)
         bands = self.channel_mixing(bands)
-        return inverse_dual_tree_2d(low * self.gate[...], [bands], size=x.shape[1:3]).astype(self.dtype)
+        gate = resized_gate(self.gate[...], low.shape[1:3])
+        return inverse_dual_tree_2d(low * gate, [bands], size=x.shape[1:3]).astype(self.dtype)
 
 
 class ScatterChannelToken(nnx.Module):
@@ -73,10 +75,16 @@ class ScatterChannelToken(nnx.Module):
         self.row_mixing = RowMixing(even[0] // 2, even[1] // 2, rngs=rngs)
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        """(batch, height, width, channels) -> the same shape."""
+        """(batch, height, width, channels) -> the same shape. Raises `ConfigError` for a map of another grid."""
         first, second = jnp.split(x, 2, axis=-1)
         convolved = self.convolution(first)
         low, (bands,) = dual_tree_2d(second)
+        if low.shape[1:3] != self.gate.shape[:2]:
+            known, found = ("x".join(map(str, shape)) for shape in (self.gate.shape[:2], low.shape[1:3]))
+            raise ConfigError(
+                f"model.mixer=channel_token has one matrix for each row of maps of {known}, and cannot mix maps of "
+                f"{found}: keep to model.image_size, or use model.mixer=channel."
+            )
         bands = self.row_mixing(self.channel_mixing(bands))
         waved = inverse_dual_tree_2d(low * self.gate[...], [bands], size=x.shape[1:3]).astype(self.dtype)
         return jnp.stack([convolved, waved], axis=-1).reshape(x.shape)

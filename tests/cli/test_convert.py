@@ -14,7 +14,7 @@ from svt_cases import CASES, fill, images
 
 from spectrax import convert
 from spectrax.core.errors import CheckpointError
-from spectrax.core.trees import split_module
+from spectrax.core.trees import leaf_paths, split_module
 from spectrax.evaluate import load_run
 from spectrax.importers import state_files
 from spectrax.importers import svt as importer
@@ -243,3 +243,12 @@ def test_mistakes_are_sentences(source, command, words, code, said):
     found, text = command("output=run", *words)
     assert found == code and said in text and "Traceback" not in text, text
     assert not Path("run").exists()
+
+
+@pytest.mark.parametrize("layer", ["wavelet", "fourier", "ffc"])
+def test_what_the_released_code_does_not_have_is_not_exported(layer):
+    sizes = {**CASES[NAME], "in_channels": 3, "image_size": 32, "spectral_layer": layer}
+    _, parameters, _ = split_module(nnx.eval_shape(lambda: SVT(**sizes, rngs=nnx.Rngs(0))))
+    weights = {path: np.broadcast_to(np.float32(0), leaf.shape) for path, leaf in leaf_paths(parameters)}
+    with pytest.raises(CheckpointError, match=r"stages/0/blocks/0/mixer.* is"):
+        importer.official_state(weights)

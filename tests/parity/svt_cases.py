@@ -12,6 +12,12 @@ SMALL = {
     "depths": [1, 2, 1, 1], "num_classes": 10,
 }  # fmt: skip
 LARGE_DIMS = {**SMALL, "dims": [96, 192, 160, 192]}
+# At the released sizes, one block in each stage.
+BASE_DIMS = {
+    "stem_width": 64, "dims": [64, 128, 320, 512], "heads": [2, 4, 10, 16], "ffn_ratios": [8, 8, 4, 4],
+    "depths": [1, 1, 1, 1], "num_classes": 1000,
+}  # fmt: skip
+LARGEST_DIMS = {**BASE_DIMS, "dims": [96, 192, 384, 512], "heads": [3, 6, 12, 16]}
 PAPER_S = {
     "stem_width": 32, "dims": [64, 128, 320, 448], "heads": [2, 4, 10, 14], "ffn_ratios": [8, 8, 4, 4],
     "depths": [3, 4, 6, 3], "num_classes": 1000,
@@ -35,11 +41,18 @@ CASES = {
     "channel_token_2_64": _case(SMALL, 64, 2, "channel_token"),
     "channel_token_2_96": _case(SMALL, 96, 2, "channel_token"),
     "channel_2_64_large": _case(LARGE_DIMS, 64, 2, "channel"),
+    "channel_token_2_224_base": _case(BASE_DIMS, 224, 2, "channel_token"),
+    "channel_1_224_largest_tokens": _case(LARGEST_DIMS, 224, 1, "channel", token_label=True),
     "paper_s_224": _case(PAPER_S, 224, 2, "channel_token"),
     "released_s_224_tokens": _case(PAPER_S, 224, 1, "channel", token_label=True),
 }
 TRAINED = ("channel_1_64", "channel_token_2_64", "channel_2_64_large")
 BATCH = {64: 4, 96: 2, 224: 1}
+
+# A training step with MixToken: the box (top, left, bottom, right) on the 3x3 tokens is given, not drawn.
+MIXED = {**_case(SMALL, 96, 2, "channel_token", token_label=True), "depths": [1, 1, 1, 1]}
+BOX = (0, 1, 2, 3)
+TOKENS = 9
 
 
 def fill(key, shape):
@@ -62,5 +75,16 @@ def images(case):
     generator = np.random.default_rng(5)
     batch = BATCH[case["image_size"]]
     x = generator.standard_normal((batch, 3, case["image_size"], case["image_size"])).astype(np.float32)
-    targets = generator.random((batch, case["num_classes"])).astype(np.float32)
-    return x, targets / targets.sum(-1, keepdims=True)
+    return x, _distributions(generator, (batch, case["num_classes"]))
+
+
+def token_labels(case):
+    """Targets of token labelling (batch, classes, 2 + tokens): ground truth, the whole image's label, the tokens'."""
+    generator = np.random.default_rng(6)
+    targets = _distributions(generator, (BATCH[case["image_size"]], 2 + TOKENS, case["num_classes"]))
+    return targets.transpose(0, 2, 1)
+
+
+def _distributions(generator, shape):
+    weights = generator.random(shape).astype(np.float32)
+    return weights / weights.sum(-1, keepdims=True)

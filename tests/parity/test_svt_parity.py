@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
-from svt_cases import CASES, TRAINED, fill, images
+from svt_cases import BOX, CASES, MIXED, TOKENS, TRAINED, fill, images, token_labels
 
 from spectrax.core.trees import leaf_paths, merge_module, split_module
 from spectrax.importers import svt as importer
@@ -26,18 +26,18 @@ def official_state(arrays):
     """Every key of the released model with its array, rebuilt by the rule."""
     shapes = dict(line.split("|") for line in arrays["shapes"].tolist())
     kept = {key: ast.literal_eval(shape) for key, shape in shapes.items() if importer.path_and_layout(key)}
+    kept |= {f"aux_head.{name}": kept[f"head.{name}"] for name in ("weight", "bias")}
     return {key: fill(key, shape) for key, shape in kept.items()}
 
 
-def built(case):
-    """Graph, and the state tree with the case's shapes but no values."""
-    sizes = {key: value for key, value in case.items()}
-    return split_module(nnx.eval_shape(lambda: SVT(in_channels=3, rngs=nnx.Rngs(0), **sizes)))
-
-
-def filled(case, arrays):
-    graph, parameters, statistics = built(case)
-    converted = importer.convert(official_state(arrays))
+def filled(case, arrays, **options):
+    """Graph and trees of the case's model, with the released one's weights."""
+    model = nnx.eval_shape(lambda: SVT(in_channels=3, rngs=nnx.Rngs(0), **case, **options))
+    graph, parameters, statistics = split_module(model)
+    state = official_state(arrays)
+    if not case["token_label"]:
+        state = {key: array for key, array in state.items() if not key.startswith("aux_head")}
+    converted = importer.convert(state)
     paths = {path: leaf.shape for tree in (parameters, statistics) for path, leaf in leaf_paths(tree)}
     assert paths == {path: array.shape for path, array in converted.items()}
     place = lambda tree: _placed(tree, "", converted)  # noqa: E731
@@ -55,21 +55,25 @@ def relative(ours, theirs):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_logits_and_stage_activations(name):
-    case, arrays = CASES[name], stored(name)
+def test_logits_of_both_kinds_of_head_and_stage_activations(name):
+    """The model has a token head, whose weights a plain one lacks; its logits without that head are the plain one's."""
+    case, arrays = {**CASES[name], "token_label": True}, stored(name)
     graph, parameters, statistics = filled(case, arrays)
     x = jnp.asarray(images(case)[0].transpose(0, 2, 3, 1))
 
     @jax.jit
     def run(parameters, statistics, x):
         model = merge_module(graph, parameters, statistics)
-        return model(x, train=False), model.features(x, train=False)
+        maps = model.features(x, train=False)
+        return maps, model.classify(maps[-1], train=False), model.classify(maps[-1], train=True)["logits"]
 
-    logits, maps = run(parameters, statistics, x)
+    maps, with_tokens, plain = run(parameters, statistics, x)
     for index, stage in enumerate(maps, start=1):
         thumbnail = np.asarray(stage).reshape(stage.shape[0], -1)[:, ::97]
         assert relative(thumbnail, arrays[f"stage{index}"]) < 1e-4, f"stage {index}"
-    assert relative(logits, arrays["logits"]) < 1e-4
+    own, other = (with_tokens, plain) if CASES[name]["token_label"] else (plain, with_tokens)
+    assert relative(own, arrays["logits"]) < 1e-4
+    assert relative(other, arrays["other_logits"]) < 1e-4
 
 
 @pytest.mark.parametrize("name", TRAINED)
@@ -90,6 +94,10 @@ def test_a_training_step(name):
 
     (loss, moments), gradients = run(parameters, statistics, jnp.asarray(x.transpose(0, 2, 3, 1)))
     assert abs(float(loss) - float(arrays["loss"])) < 1e-5 * abs(float(arrays["loss"]))
+    check_gradients_and_moments(gradients, moments, arrays)
+
+
+def check_gradients_and_moments(gradients, moments, arrays):
     ours = {path: float(jnp.linalg.norm(leaf)) for path, leaf in leaf_paths(gradients)}
     keys = [key.removeprefix("norm:") for key in arrays if key.startswith("norm:")]
     theirs = {importer.path_and_layout(key)[0]: float(arrays[f"norm:{key}"]) for key in keys}
@@ -101,6 +109,41 @@ def test_a_training_step(name):
     running = {importer.path_and_layout(k[5:])[0]: v for k, v in arrays.items() if k.startswith("stat:")}
     for path, leaf in leaf_paths(moments):
         np.testing.assert_allclose(leaf, running[path], rtol=1e-5, atol=1e-6, err_msg=path)
+
+
+def token_labelling(outputs, targets):
+    """The released loss: cross-entropy of images, their labels mixed by the box's share, and half that of tokens."""
+    if targets.ndim == 2:
+        image, tokens = targets, targets[:, None]
+    else:
+        image, tokens = targets[:, :, 1], jnp.moveaxis(targets[:, :, 2:], 1, 2)
+    image = image + outputs["mixed_share"] * (image[::-1] - image)
+    of_tokens = cross_entropy(outputs["token_logits"], tokens)
+    return jnp.mean(cross_entropy(outputs["logits"], image)) + 0.5 * jnp.mean(of_tokens)
+
+
+def test_a_training_step_with_mixed_tokens_and_token_labels():
+    """Outputs, both forms of the loss, gradients and running moments, with the box given on both sides."""
+    arrays = stored("mixed")
+    graph, parameters, statistics = filled(MIXED, arrays, mix_token=True)
+    x, of_images = images(MIXED)
+
+    @jax.jit
+    def run(parameters, statistics, x):
+        def loss(parameters):
+            model = merge_module(graph, parameters, statistics)
+            outputs = model(x, train=True, box=jnp.asarray(BOX))
+            return token_labelling(outputs, token_labels(MIXED)), (outputs, split_module(model)[2])
+
+        return jax.value_and_grad(loss, has_aux=True)(parameters)
+
+    (loss, (outputs, moments)), gradients = run(parameters, statistics, jnp.asarray(x.transpose(0, 2, 3, 1)))
+    assert float(outputs["mixed_share"]) == pytest.approx(4 / TOKENS)
+    assert relative(outputs["logits"], arrays["logits"]) < 1e-4
+    assert relative(outputs["token_logits"], arrays["token_logits"]) < 1e-4
+    for value, name in ((loss, "loss"), (token_labelling(outputs, jnp.asarray(of_images)), "loss_of_images")):
+        assert abs(float(value) - float(arrays[name])) < 1e-5 * abs(float(arrays[name])), name
+    check_gradients_and_moments(gradients, moments, arrays)
 
 
 def test_a_foreign_key_is_refused():

@@ -1,0 +1,74 @@
+"""A converted model against what the authors' code gave for the same inputs."""
+
+import dataclasses
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spectrax.core.errors import CheckpointError
+
+Outputs = Callable[[Any, Any], Mapping[str, Any]]
+"""`(model, inputs)` -> named arrays in the authors' layout, "output" among them; traced."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """Of one array, how far it is from the authors'.
+
+    Attributes:
+        largest: the largest absolute difference.
+        relative: that over the largest absolute value of the authors'.
+    """
+
+    name: str
+    largest: float
+    relative: float
+
+
+def read(path: Path) -> dict[str, np.ndarray]:
+    """Arrays by name, "input" and "output" among them. Raises `CheckpointError` when they are not to be had."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise CheckpointError(f"verify={path} is no .npz file of plain arrays ({reason}).") from error
+    absent = [name for name in ("input", "output") if name not in arrays]
+    if absent:
+        raise CheckpointError(f"verify={path} holds no array {absent[0]!r}: it needs `input` and `output`.")
+    return {name: array.astype(np.float32) for name, array in arrays.items() if array.dtype.kind in "fiu"}
+
+
+def differences(arrays: Mapping[str, np.ndarray], outputs: Outputs, model: Any) -> list[Difference]:
+    """What there is of the authors' `outputs`, compared: "output" last, what comes before it by name.
+
+    A map may be given as tokens too: (batch, height * width, channels) instead of (batch, channels, height, width).
+
+    Raises:
+        CheckpointError: when the input is none of the model's, or an array has another shape.
+    """
+    import jax
+
+    try:
+        with jax.default_matmul_precision("highest"):
+            found = jax.jit(lambda inputs: outputs(model, inputs))(arrays["input"])
+    except (TypeError, ValueError) as error:
+        shape = list(arrays["input"].shape)
+        raise CheckpointError(f"verify: the model takes no `input` of the shape {shape}.") from error
+    names = [*sorted(found.keys() & arrays.keys() - {"output"}), "output"]
+    return [_difference(name, np.asarray(found[name]), arrays[name]) for name in names]
+
+
+def _difference(name: str, ours: np.ndarray, theirs: np.ndarray) -> Difference:
+    if theirs.ndim == 3 and ours.ndim == 4:
+        ours = ours.reshape(*ours.shape[:2], -1).swapaxes(1, 2)
+    if ours.shape != theirs.shape:
+        raise CheckpointError(
+            f"verify: `{name}` has the shape {list(theirs.shape)} where the model gives {list(ours.shape)}."
+        )
+    largest = float(np.max(np.abs(ours - theirs), initial=0.0))
+    scale = float(np.max(np.abs(theirs), initial=0.0))
+    return Difference(name, largest, largest / scale if scale else largest)
