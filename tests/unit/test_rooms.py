@@ -57,7 +57,7 @@ def test_no_file_is_long_or_nameless():
 def test_importing_the_package_and_help_are_light():
     code = (
         "import sys, spectrax, spectrax.train, spectrax.evaluate, spectrax.prepare, spectrax.report, spectrax.export\n"
-        "import spectrax.benchmark, spectrax.describe, spectrax.predict\n"
+        "import spectrax.benchmark, spectrax.convert, spectrax.describe, spectrax.predict\n"
         "heavy = {'jax', 'flax', 'numpy', 'hydra', 'omegaconf', 'tensorflow_datasets', 'grain', 'matplotlib'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
     )
