@@ -62,6 +62,15 @@ def draw(sample: Sampler, key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
     return jax.lax.dynamic_slice_in_dim(whole, jax.lax.axis_index(axes()) * shape[0], shape[0])
 
 
+def keys(key: jax.Array, count: int) -> jax.Array:
+    """A key for each of the `count` examples here, by its place in the whole batch: what is drawn with them for an
+    example is drawn where the example is."""
+    places = jnp.arange(count)
+    if axes():
+        places += jax.lax.axis_index(axes()) * count
+    return jax.vmap(lambda place: jax.random.fold_in(key, place))(places)
+
+
 def reverse(x: jax.Array) -> jax.Array:
     """The examples of the whole batch in reverse order."""
     if axes():

@@ -1,4 +1,4 @@
-"""Image classification: soft-target cross-entropy, mixup on the device, accuracy and top-5, confusion, figures."""
+"""Image classification: soft-target cross-entropy, augmentation on the device, accuracy, top-5, confusion, figures."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +13,8 @@ from spectrax.core.errors import ConfigError
 from spectrax.core.protocols import Batch
 from spectrax.parallel import global_batch
 from spectrax.plots import classification as plots
+from spectrax.tasks.erasing import erase
+from spectrax.tasks.mixing import Mixing, blend
 
 TOKEN_WEIGHT = 0.5  # of the token head's loss
 CONFUSION_LIMIT = 200  # above this many classes a confusion matrix is neither kept nor drawn
@@ -26,8 +28,11 @@ class Classification:
         num_classes: how many classes there are.
         class_names: their names for figures; None for numbers.
         label_smoothing: share of the target spread evenly over all classes (Szegedy et al., CVPR 2016).
-        mixup: alpha of the Beta(alpha, alpha) mixing weight, one draw per batch, each image mixed with its mirror in
-            the batch's order (Zhang et al., ICLR 2018; order reversed as in timm); 0 for none.
+        mixup: alpha of the weight with which two training images are mixed, see `mixing`; 0 for none.
+        cutmix: alpha of the weight with which a box of another image is put into one; 0 for none.
+        mix_probability: with which a batch is mixed.
+        switch_probability: with which it is cut rather than mixed, where both are set.
+        erasing: probability with which a box of a training image is filled with noise, see `erasing`.
         shift: each training image is moved by up to this many pixels along both axes, edge pixels repeated.
     """
 
@@ -35,6 +40,10 @@ class Classification:
     class_names: Sequence[str] | None = None
     label_smoothing: float = 0.0
     mixup: float = 0.0
+    cutmix: float = 0.0
+    mix_probability: float = 1.0
+    switch_probability: float = 0.5
+    erasing: float = 0.0
     shift: int = 0
 
     def __post_init__(self) -> None:
@@ -42,13 +51,17 @@ class Classification:
             raise ConfigError(f"task.label_smoothing={self.label_smoothing} must be in [0, 1).")
         if self.class_names is not None and len(self.class_names) != self.num_classes:
             raise ConfigError(f"task.class_names has {len(self.class_names)} names for {self.num_classes} classes.")
-
-        if self.mixup < 0 or self.shift < 0:
-            raise ConfigError(f"task.mixup={self.mixup} and task.shift={self.shift} must be at least 0.")
+        if self.shift < 0 or not 0 <= self.erasing <= 1:
+            raise ConfigError(f"task.shift={self.shift} must be at least 0, task.erasing={self.erasing} from 0 to 1.")
+        _ = self._mixing
 
     def named(self, class_names: Sequence[str]) -> "Classification":
         """The task with these names of classes, unless it has some; () for none."""
         return self if self.class_names or not class_names else dataclasses.replace(self, class_names=class_names)
+
+    @property
+    def _mixing(self) -> Mixing:
+        return Mixing(self.mixup, self.cutmix, self.mix_probability, self.switch_probability)
 
     @property
     def _names(self) -> Sequence[str]:
@@ -65,23 +78,35 @@ class Classification:
     def loss(
         self, phase: str, model: Any, batch: Batch, extra: Any, key: jax.Array
     ) -> tuple[jax.Array, tuple[Any, Mapping[str, jax.Array]]]:
-        """Mean cross-entropy of the (smoothed, mixed) targets; accuracy is against the unmixed labels.
+        """Mean cross-entropy of the (smoothed, mixed) targets; accuracy is against the unmixed labels."""
+        images, targets = self._augmented(batch, key)
+        outputs = model(images, train=True, key=randomness.stream(key, "model"))
+        logits = outputs["logits"] if isinstance(outputs, Mapping) else outputs
+        correct = jnp.argmax(logits, -1) == batch["label"]
+        return self.objective(outputs, targets, batch), (extra, {"accuracy": jnp.mean(correct, dtype=jnp.float32)})
 
-        A model with a token head gives {"logits", "token_logits"}: its tokens learn the image's target too, at half
-        weight (Jiang et al., "All tokens matter", NeurIPS 2021, without a teacher's label maps).
+    def objective(self, outputs: Any, targets: jax.Array, batch: Batch) -> jax.Array:
+        """The loss of a model's training outputs for targets (batch, classes).
+
+        A model with a token head gives {"logits", "token_logits", "mixed_share"}: its tokens learn the image's target
+        too, at half weight, and an image that holds a share of another's tokens learns that share of its target.
         """
+        if not isinstance(outputs, Mapping):
+            return jnp.mean(cross_entropy(outputs, targets))
+        of_images = blend(targets, outputs.get("mixed_share", 0.0))
+        loss = jnp.mean(cross_entropy(outputs["logits"], of_images))
+        return loss + TOKEN_WEIGHT * jnp.mean(cross_entropy(outputs["token_logits"], targets[:, None]))
+
+    def _augmented(self, batch: Batch, key: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Training images and their targets (batch, classes)."""
         images, targets = batch["image"], self.targets(batch["label"])
         if self.shift:
             images = shifted(images, self.shift, randomness.stream(key, "shift"))
-        if self.mixup:
-            images, targets = mix(images, targets, self.mixup, randomness.stream(key, "mixup"))
-        outputs = model(images, train=True, key=randomness.stream(key, "model"))
-        logits = outputs["logits"] if isinstance(outputs, Mapping) else outputs
-        loss = jnp.mean(cross_entropy(logits, targets))
-        if isinstance(outputs, Mapping):
-            loss += TOKEN_WEIGHT * jnp.mean(cross_entropy(outputs["token_logits"], targets[:, None]))
-        correct = jnp.argmax(logits, -1) == batch["label"]
-        return loss, (extra, {"accuracy": jnp.mean(correct, dtype=jnp.float32)})
+        if self.erasing:
+            images = erase(images, self.erasing, randomness.stream(key, "erasing"))
+        if self._mixing:
+            images, targets = self._mixing(images, targets, randomness.stream(key, "mixup"))
+        return images, targets
 
     def targets(self, labels: jax.Array) -> jax.Array:
         """Class probabilities (batch, classes) of integer labels, smoothed."""
@@ -161,12 +186,3 @@ def shifted(images: jax.Array, pixels: int, key: jax.Array) -> jax.Array:
         return jax.lax.dynamic_slice(image, (corner[0], corner[1], 0), (height, width, channels))
 
     return jax.vmap(window)(padded, corners)
-
-
-def mix(images: jax.Array, targets: jax.Array, alpha: float, key: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Mixup, one weight per batch; the partner is the batch reversed: a permutation would gather a sharded one."""
-    weight = jax.random.beta(key, alpha, alpha)
-    return (
-        weight * images + (1 - weight) * global_batch.reverse(images),
-        weight * targets + (1 - weight) * global_batch.reverse(targets),
-    )

@@ -97,15 +97,15 @@ class Case:
 
 @dataclasses.dataclass(frozen=True)
 class Mixer(Case):
-    """The mixer in place of an experiment's model, with its `transforms`."""
+    """The mixer in place of an experiment's model, with its `transforms`; `augmented` by all that a step can do."""
 
     transforms: Any = fourier
     width: int = 16
-    mixup: float = 0.0
+    augmented: bool = False
 
     def config(self) -> Any:
-        changes = ["dataset.image_size=8", f"task.mixup={self.mixup}"]
-        return compose_command([f"+experiment={self.experiment}", *changes])
+        augmentation = ["task.mixup=0.8", "task.cutmix=1.0", "task.erasing=0.25"] if self.augmented else []
+        return compose_command([f"+experiment={self.experiment}", "dataset.image_size=8", *augmentation])
 
     def experiment_and_trainer(self, config: Any) -> tuple[Experiment, Gradient]:
         experiment, trainer = super().experiment_and_trainer(config)
@@ -124,7 +124,7 @@ def suite() -> dict[str, Case]:
         classes.add(target)
     return {
         **found,
-        "spectrax.ops": Mixer("svt_digits", None, {"data": (1, 2), "fsdp": (1,), "pmap": (1,)}, mixup=0.8),
+        "spectrax.ops": Mixer("svt_digits", None, {"data": (1, 2), "fsdp": (1,), "pmap": (1,)}, augmented=True),
         "jax.numpy": Mixer("svt_digits", None, {"data": (1, 2)}, transforms=jnp.fft),
     }
 

@@ -75,7 +75,7 @@ def test_a_model_moves_no_activations(told, model):
 
 
 def test_our_transforms_move_no_activations(told):
-    """With mixup, in a program of one mesh and in one that runs once per device."""
+    """With mixup, cutmix and erasing, in a program of one mesh and in one that runs once per device."""
     case = told["said"]["spectrax.ops"]
     check_that_no_activation_moves(case)
     assert all(any(asked_for(one, REVERSAL) for one in case[name][0]) for name in ("data", "fsdp", "pmap"))

@@ -14,6 +14,7 @@ from spectrax.core.trees import merge_module, split_module
 from spectrax.nn.normalisation import BatchNorm
 from spectrax.parallel import global_batch
 from spectrax.parallel.layout import make_layout
+from spectrax.tasks.erasing import erase
 
 DEVICES, BATCH = 8, 16
 
@@ -31,6 +32,7 @@ def observe():
     key = jax.random.key(1)
     functions = {
         "draw": lambda x: (global_batch.draw(jax.random.uniform, key, x.shape), {}),
+        "erase": lambda x: (erase(x[..., None], 0.5, key)[..., 0], {}),
         "reverse": lambda x: (global_batch.reverse(x), {}),
         "global": functools.partial(normalised, "global"),
         "device": functools.partial(normalised, "device"),

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from spectrax.core.errors import ConfigError
-from spectrax.tasks.classification import Classification, cross_entropy, mix, shifted
+from spectrax.tasks.classification import Classification, cross_entropy, shifted
+from spectrax.tasks.mixing import mix
 
 
 class Recalls:

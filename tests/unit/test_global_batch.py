@@ -24,6 +24,13 @@ def test_draws_are_the_same_and_no_two_devices_share_them(found):
     assert len(np.unique(one)) == one.size
 
 
+def test_images_are_erased_alike_on_every_layout(found):
+    one, other, _ = both(found, "erase")
+    np.testing.assert_array_equal(other, one)
+    changed = (one != np.array(found["x"])).any((1, 2))
+    assert 0 < changed.sum() < batches.BATCH
+
+
 def test_the_batch_is_reversed_over_devices(found):
     one, other, _ = both(found, "reverse")
     expected = np.array(found["x"], np.float32)[::-1]
