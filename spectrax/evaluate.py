@@ -80,7 +80,8 @@ def load_run(run: str, step: int | str = "best", overrides: list[str] | None = N
     Args:
         run: the directory, or gs://BUCKET/PATH.
         step: "best" (the last step where nothing chose), "last", or the number of a saved step.
-        overrides: changes to the run's config, such as `["dataset=fashion_mnist"]`.
+        overrides: changes to the run's config, such as `["dataset=fashion_mnist"]`; at another `dataset.image_size`
+            the gates of wavelet mixers are interpolated.
 
     Raises:
         CheckpointError: when there is no checkpoint, or it does not fit.
@@ -103,6 +104,7 @@ def _open(path: Path, config: "DictConfig", step: int | str) -> LoadedRun:
 
     from spectrax.assembly import assemble
     from spectrax.core import remote, trees
+    from spectrax.fitted_weights import restored
     from spectrax.training.checkpoints import Checkpoints
     from spectrax.training.inference import Inference
     from spectrax.training.state import abstract_weights
@@ -114,7 +116,7 @@ def _open(path: Path, config: "DictConfig", step: int | str) -> LoadedRun:
     try:
         number = _step_number(checkpoints, str(home), step)
         with jax.set_mesh(experiment.layout.mesh):
-            weights, _ = checkpoints.restore_weights(number, weights)
+            weights = restored(checkpoints, number, weights, experiment.layout)
     finally:
         checkpoints.close()
     return LoadedRun(

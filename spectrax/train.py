@@ -53,7 +53,7 @@ def _train(config: "DictConfig", overrides: list[str]) -> int:
         warning = devices.idle_accelerator()
         if warning:
             run_directory.logger.warning(warning)
-        experiment = _with_records(assemble(config), records)
+        experiment = _begun(_with_records(assemble(config), records), config)
         agreement.on_first(experiment.dataset.prepare)
         agreement.on_all(lambda: experiment.dataset.prepare(progress=False))  # where the disk is not shared
         agreement.on_first(lambda: agree_on_data(run_dir, experiment.dataset))
@@ -72,6 +72,23 @@ def _with_records(experiment: "Experiment", records: "Records") -> "Experiment":
 
     more = [BucketWriter(records.push)] if isinstance(records, WorkingCopy) else []
     return dataclasses.replace(experiment, run_dir=records.directory, writers=[*experiment.writers, *more])
+
+
+def _begun(experiment: "Experiment", config: "DictConfig") -> "Experiment":
+    """The experiment with the weights that it begins with, if they are another run's."""
+    if config.init_from is None:
+        return experiment
+    from spectrax.config.origin import find
+    from spectrax.fitted_weights import Beginning
+
+    begin = Beginning(
+        run=config.init_from,
+        origin=find(config.init_from),
+        num_classes=config.dataset.get("num_classes"),
+        fresh=None if config.init_fresh is None else list(config.init_fresh),
+        layout=experiment.layout,
+    )
+    return dataclasses.replace(experiment, begin=begin)
 
 
 def _facts(config: "DictConfig") -> dict[str, Any]:

@@ -25,7 +25,14 @@ _GIVEN = {
 }
 _MANY = {"writer": Writer, "callback": Callback}  # groups of which each node is one
 _NOUNS = {"model": Model, "dataset": Dataset, "loader": Loader, "task": Task, "trainer": Trainer}
-_TOP_LEVEL_TYPES = {"seed": int, "run_dir": str | None, "data_dir": str | None, "experiment": str}
+_TOP_LEVEL_TYPES = {
+    "seed": int,
+    "run_dir": str | None,
+    "data_dir": str | None,
+    "init_from": str | None,
+    "init_fresh": list[str] | None,
+    "experiment": str,
+}
 _SEEDS = range(2**32)
 
 

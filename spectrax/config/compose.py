@@ -12,7 +12,7 @@ import yaml
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from spectrax.config import find
+from spectrax.config import find, origin
 from spectrax.config.build import allow_packages
 from spectrax.config.check import check, raise_all
 from spectrax.config.explain import flat, nearest_key
@@ -24,7 +24,7 @@ logger = logging.getLogger("spectrax")
 
 # What may differ between two starts of one run: where things are, what is shown, which devices compute.
 _NOT_HASHED = ("run_dir", "writer", "mesh", "processes", "trainer.parallel", "trainer.patience", "trainer.figures")
-NOT_HASHED_ANYWHERE = ("data_dir", "manual_dir", "tfds_dir", "image_dir")
+NOT_HASHED_ANYWHERE = ("data_dir", "manual_dir", "tfds_dir", "image_dir", "init_from")
 _CONTRACT = "contract"  # of a model's yaml: no argument of the model, and in no config that leaves this file
 
 
@@ -41,6 +41,10 @@ def compose_command(overrides: Sequence[str]) -> DictConfig:
     allow_packages(packages)
     config = compose_unchecked(words)
     check(config, allowed_places(packages), _top_level_keys(), find.own_groups())
+    if config.get("init_from") is not None:
+        # Which weights they are names the run, and not where they lie.
+        with open_dict(config):
+            config.init_weights = origin.find(config.init_from).digest
     if config.run_dir is None:
         name = config_hash(OmegaConf.to_container(config, resolve=True))
         config.run_dir = f"{_home(words)}/{config.experiment}/{name}"
@@ -313,4 +317,4 @@ def _is_group(override: Any) -> bool:
 
 
 def _top_level_keys() -> set[str]:
-    return {*find.groups(), "experiment", "seed", *PATH_KEYS} - {"debug"}
+    return {*find.groups(), "experiment", "seed", *PATH_KEYS, "init_fresh", "init_weights"} - {"debug"}

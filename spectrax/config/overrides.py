@@ -11,7 +11,7 @@ from spectrax.core import remote
 from spectrax.core.errors import ConfigError
 
 DEFAULT_EXPERIMENT = "svt_digits"
-PATH_KEYS = ("run_dir", "data_dir")
+PATH_KEYS = ("run_dir", "data_dir", "init_from")
 
 
 # Groups whose options change keys of any other node; none is chosen unless it is asked for.
@@ -50,7 +50,7 @@ def take(overrides: Sequence[str], keys: Iterable[str]) -> tuple[dict[str, str],
 
 
 def take_paths(overrides: Sequence[str]) -> tuple[dict[str, str | None], list[str]]:
-    """Split off `run_dir=PATH` and `data_dir=PATH`; `~` is the user's home, nothing or `null` the default.
+    """Split off the values of `PATH_KEYS`; `~` is the user's home, nothing or `null` the default.
 
     Raises:
         ConfigError: for an address that is no place for them.

@@ -299,7 +299,13 @@ class Callback(Protocol):
 
 @dataclasses.dataclass
 class Experiment:
-    """The built object graph that a trainer runs; `layout` is a `spectrax.parallel.layout.Layout`."""
+    """The built object graph that a trainer runs.
+
+    Attributes:
+        layout: a `spectrax.parallel.layout.Layout`.
+        begin: given fresh weights (trees of device arrays "parameters" and "statistics"), those to begin with, in the
+            same shapes and places; None to begin with the fresh ones. Not called when a run is continued.
+    """
 
     name: str
     run_dir: Path
@@ -311,6 +317,7 @@ class Experiment:
     layout: Any
     writers: Sequence[Writer]
     callbacks: Mapping[str, Callback] = dataclasses.field(default_factory=dict)
+    begin: Callable[[Any], Any] | None = None
 
 
 @dataclasses.dataclass

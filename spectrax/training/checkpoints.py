@@ -5,8 +5,9 @@ step, results so far, shapes, fingerprints, the position of the run's records).
 """
 
 import contextlib
+import functools
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,7 +78,7 @@ class Checkpoints:
         record = {
             **meta,
             "step": step,
-            "shapes": _shapes(tree),
+            "shapes": shapes(tree),
             "fingerprints": {"state": fingerprints(tree), "weights": fingerprints(weights)},
         }
         with writing(self.directory):
@@ -113,7 +114,7 @@ class Checkpoints:
         for step in reversed(self.steps()):
             try:
                 meta = agreement.together(lambda step=step: self._meta(step))
-                _compare_shapes(meta["shapes"], _shapes(tree), self.directory / f"step_{step}")
+                compare_shapes(meta["shapes"], shapes(tree), self.directory / f"step_{step}")
                 restored = self._restore(step, "state", tree, meta)
             except CheckpointError:
                 raise
@@ -145,13 +146,30 @@ class Checkpoints:
         Raises:
             CheckpointError: when they are damaged or do not fit `abstract`.
         """
-        try:
+        with self._told(step):
             meta = self._meta(step)
             saved = meta["shapes"]
-            wanted = {f"parameters/{path}": shape for path, shape in _shapes(abstract["parameters"]).items()}
+            wanted = {f"parameters/{path}": shape for path, shape in shapes(abstract["parameters"]).items()}
             parameters = {path: shape for path, shape in saved.items() if path.startswith("parameters/")}
-            _compare_shapes(parameters, wanted, self.directory / f"step_{step}")
+            compare_shapes(parameters, wanted, self.directory / f"step_{step}")
             return self._restore(step, "weights", abstract, meta), meta
+
+    def weights_like(self, step: int) -> Any:
+        """The weights of one step as `jax.ShapeDtypeStruct`s without shardings. Raises `CheckpointError`."""
+        with self._told(step):
+            tree: dict[str, Any] = {"parameters": {}, "statistics": {}}
+            for path, shape in self._meta(step)["shapes"].items():
+                if path.startswith(tuple(f"{part}/" for part in tree)):
+                    *parents, name = path.split("/")
+                    node = functools.reduce(lambda node, parent: node.setdefault(parent, {}), parents, tree)
+                    node[name] = _shaped(shape)
+            return tree
+
+    @contextlib.contextmanager
+    def _told(self, step: int) -> Iterator[None]:
+        """What goes wrong with the weights of a step, as a `CheckpointError`."""
+        try:
+            yield
         except CheckpointError:
             raise
         except Exception as error:
@@ -221,18 +239,28 @@ def _as_tree(state: TrainState) -> dict[str, Any]:
     return {name: getattr(state, name) for name in TrainState.__dataclass_fields__}
 
 
-def _shapes(tree: Any) -> dict[str, str]:
+def shapes(tree: Any) -> dict[str, str]:
+    """Path to dtype and shape, such as `float32[8, 16]`, for every leaf."""
     return {path: f"{leaf.dtype}{list(leaf.shape)}" for path, leaf in leaf_paths(tree)}
 
 
-def _compare_shapes(saved: Mapping[str, str], wanted: Mapping[str, str], source: "Path | epath.Path") -> None:
+def _shaped(text: str) -> jax.ShapeDtypeStruct:
+    """The opposite of one of `shapes`."""
+    dtype, _, sides = text.rstrip("]").partition("[")
+    return jax.ShapeDtypeStruct(tuple(int(side) for side in sides.split(",") if side), dtype)
+
+
+def compare_shapes(
+    saved: Mapping[str, str],
+    wanted: Mapping[str, str],
+    source: "Path | epath.Path | str",
+    advice: str = "Use the config it was trained with (config.yaml in its run directory), or another run_dir.",
+) -> None:
+    """Raises `CheckpointError` listing every path that is in one only, or has another shape there."""
     lines = [f"  {path}: {saved[path]} saved, not in the config's model" for path in saved if path not in wanted]
     lines += [f"  {path}: {wanted[path]} wanted, not in the checkpoint" for path in wanted if path not in saved]
     both = [path for path in saved if path in wanted and saved[path] != wanted[path]]
     lines += [f"  {path}: {saved[path]} saved, {wanted[path]} wanted" for path in both]
     if lines:
         shown = lines[:20] + ([f"  ... and {len(lines) - 20} more"] if len(lines) > 20 else [])
-        raise CheckpointError(
-            f"The checkpoint {source} does not fit the config:\n" + "\n".join(shown) + "\n"
-            "Use the config it was trained with (config.yaml in its run directory), or another run_dir."
-        )
+        raise CheckpointError(f"The checkpoint {source} does not fit the config:\n" + "\n".join(shown) + f"\n{advice}")

@@ -165,6 +165,7 @@ class Gradient:
                 batch_size=self.batch_size,
                 share=experiment.layout.process_share,
                 patience=self.patience,
+                begin=experiment.begin,
             )
             trained = fit(run, results)
             last_is_best = results.best_step in (None, trained.step)

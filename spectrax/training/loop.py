@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from spectrax.core.errors import Preempted
@@ -29,6 +29,7 @@ class Run:
     Attributes:
         share: which part of each batch this process feeds, see `Layout.process_share`.
         patience: seconds that a call of steps may take before the stacks of all threads are printed; None for any.
+        begin: the weights to begin with where nothing is restored, see `Experiment`.
     """
 
     program: Program
@@ -40,6 +41,7 @@ class Run:
     batch_size: int
     share: tuple[int, int] = (0, 1)
     patience: float | None = None
+    begin: Callable[[Any], Any] | None = None
 
 
 @dataclasses.dataclass
@@ -101,7 +103,7 @@ def fit(run: Run, results: Results) -> Trained:
 def _restore_or_create(run: Run, results: Results) -> tuple[TrainState, int, str | None, Stopwatch]:
     restored = run.checkpoints.restore_state(run.program.abstract_state)
     if restored is None:
-        state, step, marks, seconds, ending = run.program.create(), 0, {}, 0.0, None
+        state, step, marks, seconds, ending = run.program.create(run.begin), 0, {}, 0.0, None
     else:
         state, meta = restored
         step, marks, seconds, ending = meta["step"], meta["marks"], meta["seconds"], meta.get("ending")

@@ -66,7 +66,9 @@ class Program(Inference):
         on_cpu = layout.mesh.devices.flat[0].platform == "cpu"
         self._plainly = dict(_PLAINLY_ON_CPU) if on_cpu else None
         shardings = jax.tree.map(lambda leaf: leaf.sharding, self.abstract_state)
-        self._create = jax.jit(create, out_shardings=shardings, compiler_options=self._plainly)
+        compiled = functools.partial(jax.jit, out_shardings=shardings, compiler_options=self._plainly)
+        self._create = compiled(create)
+        self._create_with = compiled(lambda weights: create(weights=weights))
         self._batch = jax.eval_shape(loader.fetch, loader.resident_shapes, loader.example_feed())
         self._batch_size = jax.tree.leaves(self._batch)[0].shape[0]
         self.leaf_names = finite.leaf_names(self._batch, self.abstract_state.parameters)
@@ -117,10 +119,12 @@ class Program(Inference):
         mask = jax.ShapeDtypeStruct((self._batch_size,), jnp.bool_)
         return self.metric_names(self.abstract_state.evaluated, {**self._batch, "mask": mask})
 
-    def create(self) -> TrainState:
-        """A fresh state, born with its shardings."""
+    def create(self, begin: Callable[[Any], Any] | None = None) -> TrainState:
+        """A state at step 0, born with its shardings; see `Experiment.begin`."""
         start = time.perf_counter()
         state = self._create()
+        if begin is not None:
+            state = self._create_with(begin({"parameters": state.parameters, "statistics": state.statistics}))
         self.compile_seconds += time.perf_counter() - start
         return state
 

@@ -1,7 +1,7 @@
 """The train state: everything a checkpoint must hold to continue a run exactly, as plain trees of arrays."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -59,11 +59,20 @@ def create_state(
     task: Task,
     averaging: bool,
     seed: int,
+    weights: Mapping[str, trees.Tree] | None = None,
 ) -> TrainState:
-    """A fresh state, drawn from `seed`; traceable, so that it can be created under jit with its shardings."""
+    """A state at step 0, drawn from `seed`; traceable, so that it can be created under jit with its shardings.
+
+    Args:
+        averaging: whether it holds a moving average of the parameters.
+        weights: parameters and statistics instead of drawn ones.
+    """
     key = randomness.root_key(seed)
     model = make_model(rngs=nnx.Rngs(randomness.stream(key, "parameters")))
-    _, parameters, statistics = trees.split_module(model)
+    graph, parameters, statistics = trees.split_module(model)
+    if weights is not None:
+        parameters, statistics = weights["parameters"], weights["statistics"]
+        model = trees.merge_module(graph, parameters, statistics)
     return TrainState(
         step=jnp.zeros((), jnp.int32),
         parameters=parameters,

@@ -74,3 +74,17 @@ def test_damage_that_one_process_meets_is_stepped_over_by_all(data_dir, tmp_path
     after = members.metrics(run)
     losses = [key for key in before if key[1:] == ("train", "loss")]
     assert {key: after[key] for key in losses} == {key: before[key] for key in losses}
+
+
+@pytest.mark.thorough
+def test_two_processes_that_split_the_state_begin_with_what_others_saved(undisturbed, data_dir, tmp_path):
+    """With a learning rate of zero nothing is changed after that."""
+    words = ["run_dir=run", f"init_from={undisturbed}", "schedule.peak=0.0", "trainer.steps=2"]
+    outputs = members.train(*words, *members.SPLIT_STATE, cwd=tmp_path, data_dir=data_dir)
+    step = json.loads((undisturbed / "summary.json").read_text())["best_step"]
+    assert f"Beginning with the weights of step {step} of" in outputs[0]
+    ours, theirs = members.state(tmp_path / "run", 2, "weights"), members.state(undisturbed, step, "weights")
+    parameters = [path for path in theirs if path.startswith("['parameters']")]
+    assert len(parameters) > 5 and ours.keys() == theirs.keys()
+    for path in parameters:
+        np.testing.assert_array_equal(ours[path], theirs[path], path)
