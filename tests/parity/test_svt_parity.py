@@ -14,6 +14,7 @@ from spectrax.core.trees import leaf_paths, merge_module, split_module
 from spectrax.importers import svt as importer
 from spectrax.models.svt import SVT
 from spectrax.tasks.classification import cross_entropy
+from spectrax.tasks.token_labelling import TokenLabelling
 
 FIXTURES = Path(__file__).parent / "fixtures"
 
@@ -112,14 +113,10 @@ def check_gradients_and_moments(gradients, moments, arrays):
 
 
 def token_labelling(outputs, targets):
-    """The released loss: cross-entropy of images, their labels mixed by the box's share, and half that of tokens."""
+    """Our loss for the released code's form of targets: of images, or of the truth, the image and its tokens."""
     if targets.ndim == 2:
-        image, tokens = targets, targets[:, None]
-    else:
-        image, tokens = targets[:, :, 1], jnp.moveaxis(targets[:, :, 2:], 1, 2)
-    image = image + outputs["mixed_share"] * (image[::-1] - image)
-    of_tokens = cross_entropy(outputs["token_logits"], tokens)
-    return jnp.mean(cross_entropy(outputs["logits"], image)) + 0.5 * jnp.mean(of_tokens)
+        return TokenLabelling(10).weighed(outputs, targets, targets[:, None])
+    return TokenLabelling(10).weighed(outputs, targets[:, :, 1], jnp.moveaxis(targets[:, :, 2:], 1, 2))
 
 
 def test_a_training_step_with_mixed_tokens_and_token_labels():
