@@ -3,7 +3,11 @@
 A schedule here is a function `(total_steps, steps_per_epoch) -> optax.Schedule`; yaml binds the rest with `_partial_`.
 """
 
+import math
+
+import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from spectrax.core.errors import ConfigError
@@ -38,6 +42,48 @@ def warmup_cosine(
     if warmup == 0:
         return optax.cosine_decay_schedule(peak, max(total_steps, 1), alpha=end / peak if peak else 0.0)
     return optax.warmup_cosine_decay_schedule(start, peak, warmup, max(total_steps, warmup + 1), end)
+
+
+def warmup_cosine_epochs(
+    *,
+    peak: float,
+    end: float = 0.0,
+    start: float = 0.0,
+    warmup_epochs: int | None = None,
+    lag: bool = True,
+    total_steps: int,
+    steps_per_epoch: float,
+) -> optax.Schedule:
+    """One rate for each epoch, as timm's scheduler gives: linear from `start`, then the rest of a half cosine over all
+    epochs of the run, from `peak` to `end`, which the warm-up does not put off.
+
+    Args:
+        lag: the rate changes after an epoch, by that epoch's number: the first two epochs have the first rate. False:
+            every epoch has its own.
+
+    Raises:
+        ConfigError: when the warm-up is no number of epochs.
+    """
+    warmup = warmup_epochs or 0
+    if warmup < 0 or warmup != int(warmup):
+        raise ConfigError(f"schedule.warmup_epochs={warmup} must be a whole number, 0 or more.")
+    # A run's last step rounds its epochs up; the number that was asked for is the whole one below.
+    epochs = max(1, math.floor(total_steps / steps_per_epoch + 1e-9))
+    count = max(epochs, math.ceil(total_steps / steps_per_epoch)) + 1
+
+    def rate(epoch: int) -> float:
+        if epoch < warmup:
+            return start + epoch * (peak - start) / warmup
+        return end + 0.5 * (peak - end) * (1 + math.cos(math.pi * min(epoch, epochs) / epochs))
+
+    rates = np.array([rate(max(0, epoch - 1) if lag else epoch) for epoch in range(count)], np.float32)
+    # An epoch begins with the first step whose first example belongs to it.
+    begins = np.array([math.ceil(epoch * steps_per_epoch - 1e-9) for epoch in range(1, count)], np.int32)
+
+    def schedule(step: jax.typing.ArrayLike) -> jax.Array:
+        return jnp.asarray(rates)[jnp.searchsorted(begins, step, side="right")]
+
+    return schedule
 
 
 def steps(

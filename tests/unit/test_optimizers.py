@@ -9,7 +9,7 @@ import pytest
 
 from spectrax.core.errors import ConfigError
 from spectrax.training.optimizers import Optimizer
-from spectrax.training.schedules import constant, in_float32, warmup_cosine
+from spectrax.training.schedules import constant, in_float32, warmup_cosine, warmup_cosine_epochs
 
 
 def test_weight_decay_spares_vectors_and_named_paths():
@@ -70,3 +70,34 @@ def test_a_learning_rate_may_be_written_as_a_whole_number():
     schedule = in_float32(constant(peak=3, total_steps=10, steps_per_epoch=1.0))
     rate = jax.jit(schedule)(np.int32(1))
     assert rate.dtype == np.float32 and rate == 3
+
+
+PAPER = {"peak": 1e-3, "end": 1e-5, "start": 1e-6, "warmup_epochs": 5}
+
+
+def timm(epoch):
+    """The rate that the released scripts set by the number of an epoch."""
+    if epoch < 5:
+        return 1e-6 + epoch * (1e-3 - 1e-6) / 5
+    return 1e-5 + 0.5 * (1e-3 - 1e-5) * (1 + np.cos(np.pi * epoch / 310))
+
+
+@pytest.mark.parametrize("lag", [True, False])
+def test_a_rate_for_each_epoch_may_lag_by_one(lag):
+    """At ImageNet's own number of steps, which is no whole number in an epoch."""
+    per_epoch = 1_281_167 / 1024
+    total = int(np.ceil(310 * per_epoch))
+    schedule = jax.jit(warmup_cosine_epochs(**PAPER, lag=lag, total_steps=total, steps_per_epoch=per_epoch))
+    for epoch in (0, 1, 2, 5, 6, 154, 309):
+        first, last = np.ceil(epoch * per_epoch), np.ceil((epoch + 1) * per_epoch) - 1
+        expected = timm(max(0, epoch - 1) if lag else epoch)
+        for step in (first, last):
+            assert float(schedule(np.int32(step))) == pytest.approx(expected, rel=1e-5), (epoch, step)
+
+
+def test_a_short_run_has_rates_too():
+    for total, per_epoch in ((3, 1251.1), (7, 1.0), (1, 0.5)):
+        schedule = warmup_cosine_epochs(**PAPER, total_steps=total, steps_per_epoch=per_epoch)
+        assert all(0 < schedule(step) <= 1e-3 for step in range(total))
+    with pytest.raises(ConfigError, match=r"schedule\.warmup_epochs=0\.5"):
+        warmup_cosine_epochs(peak=1.0, warmup_epochs=0.5, total_steps=9, steps_per_epoch=2.0)
