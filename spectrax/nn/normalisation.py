@@ -61,6 +61,7 @@ class BatchNorm(nnx.Module):
         scope: Scope = "global",
     ):
         self.epsilon, self.momentum, self.dtype, self.scope = epsilon, momentum, dtype, scope
+        self.use_running_average = False  # flax's name: set, training uses the running moments and leaves them
         self.scale = nnx.Param(jnp.ones((channels,)))
         self.bias = nnx.Param(jnp.zeros((channels,)))
         self.mean = nnx.BatchStat(jnp.zeros((channels,)))
@@ -69,7 +70,7 @@ class BatchNorm(nnx.Module):
     def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
         """(batch, ..., channels) -> the same shape."""
         x = x.astype(jnp.float32)
-        if not train:
+        if not train or self.use_running_average:
             return self._normalised(x, self.mean[...], self.variance[...])
         if self.scope == "global":
             mean, variance = _moments(x, global_batch.mean)

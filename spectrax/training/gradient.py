@@ -236,7 +236,7 @@ class Gradient:
         epoch = experiment.loader.examples("train") / self.batch_size
         schedule = schedules.in_float32(self.schedule(total_steps=total_steps, steps_per_epoch=epoch))
         rule = StepRule(
-            graph=model_graph(experiment.make_model),
+            graph=model_graph(experiment.make_model, self.optimizer.freezing.still),
             task=experiment.task,
             optimizer=self.optimizer.build(schedule),
             schedule=schedule,
@@ -245,6 +245,7 @@ class Gradient:
             average_decay=self.average,
             callbacks=tuple(experiment.callbacks.values()),
             checked=checked,
+            held=self.optimizer.freezing.held,
             gathered=experiment.layout.gathered if self.parallel == "jit" else lambda parameters: parameters,
         )
         make = {"jit": Program, "pmap": Pmapped}[self.parallel]

@@ -1,4 +1,4 @@
-"""Any optax optimizer by yaml, with weight decay kept off the parameters that a list of path patterns names."""
+"""Any optax optimizer by yaml: what decays, what is frozen and how fast each layer learns is told by path patterns."""
 
 import dataclasses
 import inspect
@@ -11,6 +11,8 @@ import optax
 
 from spectrax.core.errors import ConfigError
 from spectrax.core.trees import path_string
+from spectrax.training import layer_rates
+from spectrax.training.freezing import Freezing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +26,11 @@ class Optimizer:
         clip_norm: gradients are scaled down to this global Euclidean norm; None leaves them.
         no_decay: regular expressions searched in parameter paths such as `stages/0/blocks/1/norm1/scale`.
         no_decay_vectors: also spare every parameter with fewer than two axes, as most image recipes do.
+        freeze: regular expressions: these parameters stay as they begin.
+        freeze_statistics: running moments of norms below such a path stay too, see `Freezing`.
+        layer_decay: factor of the learning rate (and of decoupled weight decay with it) from one layer to the one
+            before it; None for the same rate everywhere.
+        layers: regular expressions that find the layers, see `layer_rates.factors`.
 
     Raises:
         ConfigError: for a pattern that is not a regular expression, for numbers out of range, and when the method
@@ -35,14 +42,25 @@ class Optimizer:
     clip_norm: float | None = None
     no_decay: Sequence[str] = ()
     no_decay_vectors: bool = True
+    freeze: Sequence[str] = ()
+    freeze_statistics: bool = False
+    layer_decay: float | None = None
+    layers: Sequence[str] = layer_rates.LAYERS
 
     def __post_init__(self) -> None:
         """Check the values, before anything is compiled."""
-        for pattern in self.no_decay:
-            try:
-                re.compile(pattern)
-            except re.error as error:
-                raise ConfigError(f"optimizer.no_decay: {pattern!r} is not a regular expression ({error}).") from error
+        for name in ("no_decay", "freeze", "layers"):
+            for pattern in getattr(self, name):
+                try:
+                    re.compile(pattern)
+                except re.error as error:
+                    raise ConfigError(
+                        f"optimizer.{name}: {pattern!r} is not a regular expression ({error})."
+                    ) from error
+        if self.freeze_statistics and not self.freeze:
+            raise ConfigError("optimizer.freeze_statistics=true is for what optimizer.freeze names: name something.")
+        if self.layer_decay is not None and not 0 < self.layer_decay <= 1:
+            raise ConfigError(f"optimizer.layer_decay={self.layer_decay} must be above 0 and at most 1, or null.")
         if self.l2 < 0:
             raise ConfigError(f"optimizer.l2={self.l2} must be at least 0.")
         if self.clip_norm is not None and self.clip_norm <= 0:
@@ -56,7 +74,8 @@ class Optimizer:
             )
 
     def build(self, schedule: optax.Schedule) -> optax.GradientTransformation:
-        """The chain clip -> coupled decay -> method, at the learning rate of `schedule`."""
+        """The chain clip -> coupled decay -> method, at the learning rate of `schedule`, of what is not frozen; then
+        the factors of layers."""
         mask = self._mask_argument()
         options = {} if mask is None else {mask: self.decay_mask}
         parts = [
@@ -64,7 +83,15 @@ class Optimizer:
             optax.add_decayed_weights(self.l2, mask=self.decay_mask) if self.l2 else None,
             self.method(learning_rate=schedule, **options),
         ]
-        return optax.chain(*[part for part in parts if part is not None])
+        rule = self.freezing.apart(optax.chain(*[part for part in parts if part is not None]))
+        if self.layer_decay is None:
+            return rule
+        return optax.chain(rule, layer_rates.scaled(self.layer_decay, self.layers))
+
+    @property
+    def freezing(self) -> Freezing:
+        """What is frozen."""
+        return Freezing(self.freeze, self.freeze_statistics)
 
     def _mask_argument(self) -> str | None:
         """What the method calls the mask of its weight decay."""

@@ -41,9 +41,11 @@ class TrainState:
         return {"parameters": self.average or self.parameters, "statistics": self.statistics}
 
 
-def model_graph(make_model: Callable[..., nnx.Module]) -> Any:
-    """The graph definition of the model, found without allocating it."""
-    return trees.split_module(nnx.eval_shape(lambda: make_model(rngs=nnx.Rngs(0))))[0]
+def model_graph(
+    make_model: Callable[..., nnx.Module], change: Callable[[nnx.Module], nnx.Module] = lambda model: model
+) -> Any:
+    """The graph definition of the model after a `change`, found without allocating it."""
+    return trees.split_module(change(nnx.eval_shape(lambda: make_model(rngs=nnx.Rngs(0)))))[0]
 
 
 def abstract_weights(make_model: Callable[..., nnx.Module], layout: Layout) -> tuple[Any, Any]:

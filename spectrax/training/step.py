@@ -31,6 +31,7 @@ class StepRule:
         watching: a context manager for the model while it is called, see `module_calls`.
         checked: whether a step looks for values that are not finite, see `finite`.
         gathered: parameters as a step computes with them, see `Layout.gathered`.
+        held: parameters as gradients are taken of them, see `Freezing.held`.
     """
 
     graph: Any
@@ -44,6 +45,7 @@ class StepRule:
     watching: Callable[[Any], contextlib.AbstractContextManager[Any]] = contextlib.nullcontext
     checked: bool = True
     gathered: Callable[[trees.Tree], trees.Tree] = lambda parameters: parameters
+    held: Callable[[trees.Tree], trees.Tree] = lambda parameters: parameters
 
 
 def train_step(rule: StepRule, state: TrainState, batch: Batch) -> tuple[TrainState, dict[str, jax.Array]]:
@@ -128,7 +130,7 @@ def _gradients(rule: StepRule, state: TrainState, batch: Batch) -> tuple[Any, tr
     key = randomness.step_key(rule.seed, state.step)
 
     def loss(parameters: trees.Tree, statistics: trees.Tree, extra: Any, part: Batch, key: jax.Array) -> Any:
-        model = trees.merge_module(rule.graph, rule.gathered(parameters), statistics)
+        model = trees.merge_module(rule.graph, rule.gathered(rule.held(parameters)), statistics)
         with rule.watching(model):
             value, (extra, metrics) = rule.task.loss("main", model, part, extra, key)
         told = {name: _scalar(one) for name, one in {"loss": value, **metrics}.items()}
@@ -163,4 +165,5 @@ def _averaged(rule: StepRule, state: TrainState, parameters: trees.Tree) -> tree
     if rule.average_decay is None:
         return state.average
     decay = jnp.minimum(rule.average_decay, (1.0 + state.step) / (10.0 + state.step))
-    return jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, state.average, parameters)
+    # In this form what does not move stays to the bit.
+    return jax.tree.map(lambda old, new: old + (1 - decay) * (new - old), state.average, parameters)
