@@ -46,6 +46,7 @@ class FashionMnist:
     version: ClassVar[str] = "1.0.0"
     shape: ClassVar[tuple[int, int, int]] = (28, 28, 1)
     maximum: ClassVar[int] = 255
+    balanced: ClassVar[bool] = True
     splits: ClassVar[Mapping[str, int]] = {"train": 60_000, "test": 10_000}
     class_names: ClassVar[Sequence[str]] = (
         "t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot",

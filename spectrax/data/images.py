@@ -7,8 +7,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from spectrax.core.errors import DataMissing
-from spectrax.core.protocols import DataCard, DatasetSpec
+from spectrax.core.protocols import DataCard, DatasetSpec, Stored
 from spectrax.data import prepared
+from spectrax.data.chosen_examples import Choice, ChosenSplit
 from spectrax.data.picture_files import read_picture, stored_like
 from spectrax.data.progress import counting
 from spectrax.data.seen_images import SeenImages
@@ -24,10 +25,12 @@ class ImageSource(Protocol):
         shape: (height, width, channels) of a stored image.
         maximum: the stored value of white.
         splits: examples by split.
+        balanced: whether each split has as many examples of every class.
     """
 
     name: str
     version: str
+    balanced: bool
     splits: Mapping[str, int]
     class_names: Sequence[str]
 
@@ -52,9 +55,11 @@ class Images(SeenImages):
         train: transforms of the training split.
         evaluate: transforms of the other splits, none of them random.
         class_names: names of the classes, for figures.
+        classes: the source's numbers of the classes that are used, in their new order; None for all.
+        train_examples: how many examples are trained on, see `Choice`; None for all.
 
     Raises:
-        ConfigError: when an evaluation transform is random.
+        ConfigError: when an evaluation transform is random, or the choice of examples makes no sense.
     """
 
     def __init__(
@@ -68,13 +73,18 @@ class Images(SeenImages):
         train: Sequence[Transform],
         evaluate: Sequence[Transform],
         class_names: Sequence[str] | None = None,
+        classes: Sequence[int] | None = None,
+        train_examples: int | None = None,
     ):
         self.source = source
+        known = len(source.class_names)
+        self._choice = Choice(classes, train_examples)
+        self._choice.check(num_classes, known, source.balanced)
         self.directory = Path(data_dir).expanduser() / source.name / source.version
         super().__init__(
             image_size=image_size, channels=channels, num_classes=num_classes, train=train, evaluate=evaluate
         )
-        self.spec = DatasetSpec(self.fields, dict(source.splits), tuple(class_names or ()))
+        self.spec = DatasetSpec(self.fields, self._choice.sizes(source.splits, known), tuple(class_names or ()))
 
     def card(self) -> DataCard:
         """The data card, with the content hash of what is prepared."""
@@ -94,17 +104,22 @@ class Images(SeenImages):
         """
         return prepared.prepare(self.directory, lambda target: self._build(target, progress))
 
-    def split(self, name: str) -> prepared.StoredSplit:
+    def split(self, name: str) -> Stored:
         """Random access to stored examples, "image" uint8 and "label", by TFDS."""
-        return prepared.StoredSplit(self._prepared() / "tfds", name)
+        directory = self._prepared()
+        return ChosenSplit(prepared.StoredSplit(directory / "tfds", name), self._rows(name), self._choice)
 
     def stored(self, name: str) -> Iterator[dict[str, Any]]:
         """All stored examples of a split in order, read without TFDS."""
         directory = self._prepared()
         images = np.load(directory / f"{name}_image.npy", mmap_mode="r", allow_pickle=False)
         labels = np.load(directory / f"{name}_label.npy", mmap_mode="r", allow_pickle=False)
-        for image, label in zip(images, labels, strict=True):
-            yield {"image": image, "label": label}
+        for row in self._rows(name):
+            yield self._choice.renumbered({"image": images[row], "label": labels[row]})
+
+    def _rows(self, name: str) -> np.ndarray:
+        labels = np.load(self._prepared() / f"{name}_label.npy", allow_pickle=False)
+        return self._choice.rows(name, labels)
 
     def _prepared(self) -> Path:
         if not self.directory.is_dir():
