@@ -6,15 +6,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from spectrax.core.errors import ConfigError, DataMissing
 from spectrax.core.protocols import DataCard, DatasetSpec
 from spectrax.data.imagenet_archives import FILES
 from spectrax.data.imagenet_preparation import Preparation, pictures_in
+from spectrax.data.label_maps import LabelMaps
 from spectrax.data.picture_files import read_picture
 from spectrax.data.prepared import StoredSplit, read_card
 from spectrax.data.seen_images import SeenImages
 from spectrax.data.tfds_directory import newest_version
 from spectrax.data.transforms import Transform
+from spectrax.data.views import check, viewed
 
 _VERSION = "5.1.0"  # of TFDS's data set, whose form the prepared files have
 
@@ -22,7 +26,7 @@ _VERSION = "5.1.0"  # of TFDS's data set, whose form the prepared files have
 class Imagenet2012(SeenImages):
     """1,281,167 training and 50,000 validation photographs in 1,000 classes.
 
-    Examples have "image" float32 (image_size, image_size, 3) and "label" int32 ().
+    Examples have "image" float32 (image_size, image_size, 3) and "label" int32 (); with label maps also their fields.
 
     Args:
         data_dir: holds, or will hold, `imagenet2012/5.*.*` in array_record format.
@@ -36,6 +40,7 @@ class Imagenet2012(SeenImages):
         class_names: names for figures; None for the words of the synsets, where they are known.
         published: pictures by split, which a preparation must find.
         max_corrupt: how many that cannot be decoded are left out.
+        label_maps: a teacher's labels of the places of every training picture; None to go without.
 
     Raises:
         ConfigError: when an argument makes no sense.
@@ -56,6 +61,7 @@ class Imagenet2012(SeenImages):
         class_names: Sequence[str] | None = None,
         published: Mapping[str, int],
         max_corrupt: int = 10,
+        label_maps: LabelMaps | None = None,
     ):
         if channels != 3:
             raise ConfigError(f"dataset.channels={channels}, but the pictures of imagenet2012 have 3.")
@@ -75,6 +81,10 @@ class Imagenet2012(SeenImages):
             evaluate=evaluate,
             class_order="in the order of synset names",
         )
+        self._label_maps = label_maps
+        if label_maps is not None:
+            check(train)
+            self.fields |= label_maps.fields
 
     @property
     def spec(self) -> DatasetSpec:
@@ -87,11 +97,17 @@ class Imagenet2012(SeenImages):
         return DatasetSpec(self.fields, sizes, tuple(self._class_names or words))
 
     def prepare(self, progress: bool = True) -> Path:
-        """The prepared directory; made of `manual_dir` where it is not there.
+        """The prepared directory; made of `manual_dir` where it is not there. Label maps are prepared too.
 
         Raises:
             DataMissing: naming the files that are wanted and where they belong, or what is wrong with them.
         """
+        directory = self._prepare(progress)
+        if self._label_maps is not None:
+            self._label_maps.prepare(self.spec.splits["train"], progress)
+        return directory
+
+    def _prepare(self, progress: bool) -> Path:
         found = newest_version(self._root, "5.*.*")
         if found is not None:
             return found
@@ -116,7 +132,16 @@ class Imagenet2012(SeenImages):
 
     def split(self, name: str) -> StoredSplit:
         """Random access to stored examples by TFDS."""
-        return StoredSplit(self.prepare(), name)
+        return StoredSplit(self._prepare(progress=False), name)
+
+    def transform(self, split: str, example: Mapping[str, Any], rng: np.random.Generator | None) -> dict[str, Any]:
+        """A stored example as the model sees it. Raises `ConfigError` when it has another shape than stated."""
+        if self._label_maps is None:
+            return super().transform(split, example, rng)
+        image, view = viewed(self._transforms_of(split, rng), np.asarray(example["image"]), rng)
+        learnt = split == "train" and rng is not None
+        labels = self._label_maps.seen(example["file_name"], view) if learnt else self._label_maps.blank()
+        return {**self._seen(split, image, example), **labels}
 
     def card(self) -> DataCard:
         """The data card, with the content hash that a preparation took."""

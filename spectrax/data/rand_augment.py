@@ -5,6 +5,7 @@ every operation departs further from the picture the larger its magnitude.
 """
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
@@ -37,32 +38,52 @@ class Draw:
 
 
 Operation = Callable[[Image.Image, Draw], Image.Image]
-
-
-def _affine(picture: Image.Image, coefficients: tuple[float, ...], draw: Draw) -> Image.Image:
-    return picture.transform(
-        picture.size, Image.Transform.AFFINE, coefficients, resample=draw.method, fillcolor=draw.fill
-    )
+Coefficients = tuple[float, float, float, float, float, float]
+"""`(a, b, c, d, e, f)`: at (x, y) pixels of the result is what was at (a x + b y + c, d x + e y + f)."""
 
 
 def _rotate(picture: Image.Image, draw: Draw) -> Image.Image:
-    return picture.rotate(draw.sign * draw.level * 30.0, resample=draw.method, fillcolor=draw.fill)
+    return picture.rotate(_degrees(draw), resample=draw.method, fillcolor=draw.fill)
 
 
-def _shear_x(picture: Image.Image, draw: Draw) -> Image.Image:
-    return _affine(picture, (1, draw.sign * draw.level * 0.3, 0, 0, 1, 0), draw)
+def _degrees(draw: Draw) -> float:
+    return draw.sign * draw.level * 30.0
 
 
-def _shear_y(picture: Image.Image, draw: Draw) -> Image.Image:
-    return _affine(picture, (1, 0, 0, draw.sign * draw.level * 0.3, 1, 0), draw)
+def _rotation(draw: Draw, width: int, height: int) -> Coefficients:
+    """Of a rotation about the centre."""
+    angle = -math.radians(_degrees(draw))
+    cos, sin, x, y = math.cos(angle), math.sin(angle), width / 2, height / 2
+    return cos, sin, x - cos * x - sin * y, -sin, cos, y + sin * x - cos * y
 
 
-def _translate_x(picture: Image.Image, draw: Draw) -> Image.Image:
-    return _affine(picture, (1, 0, draw.sign * draw.level * 0.45 * picture.width, 0, 1, 0), draw)
+def _shear_x(draw: Draw, width: int, height: int) -> Coefficients:
+    return 1, draw.sign * draw.level * 0.3, 0, 0, 1, 0
 
 
-def _translate_y(picture: Image.Image, draw: Draw) -> Image.Image:
-    return _affine(picture, (1, 0, 0, 0, 1, draw.sign * draw.level * 0.45 * picture.height), draw)
+def _shear_y(draw: Draw, width: int, height: int) -> Coefficients:
+    return 1, 0, 0, draw.sign * draw.level * 0.3, 1, 0
+
+
+def _translate_x(draw: Draw, width: int, height: int) -> Coefficients:
+    return 1, 0, draw.sign * draw.level * 0.45 * width, 0, 1, 0
+
+
+def _translate_y(draw: Draw, width: int, height: int) -> Coefficients:
+    return 1, 0, 0, 0, 1, draw.sign * draw.level * 0.45 * height
+
+
+def _affine(coefficients: Callable[[Draw, int, int], Coefficients]) -> Operation:
+    def operation(picture: Image.Image, draw: Draw) -> Image.Image:
+        return picture.transform(
+            picture.size,
+            Image.Transform.AFFINE,
+            coefficients(draw, *picture.size),
+            resample=draw.method,
+            fillcolor=draw.fill,
+        )
+
+    return operation
 
 
 def _posterize(picture: Image.Image, draw: Draw) -> Image.Image:
@@ -98,12 +119,21 @@ OPERATIONS: Mapping[str, Operation] = {
     "contrast": _enhanced(ImageEnhance.Contrast),
     "brightness": _enhanced(ImageEnhance.Brightness),
     "sharpness": _enhanced(ImageEnhance.Sharpness),
+    "shear_x": _affine(_shear_x),
+    "shear_y": _affine(_shear_y),
+    "translate_x": _affine(_translate_x),
+    "translate_y": _affine(_translate_y),
+}
+"""Name to operation of a picture and a draw: timm's fifteen."""
+
+GEOMETRY: Mapping[str, Callable[[Draw, int, int], Coefficients]] = {
+    "rotate": _rotation,
     "shear_x": _shear_x,
     "shear_y": _shear_y,
     "translate_x": _translate_x,
     "translate_y": _translate_y,
 }
-"""Name to operation of a picture and a draw: timm's fifteen."""
+"""Of those that move what is seen, the coefficients for a draw and a picture's width and height."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,18 +170,31 @@ class RandAugment:
 
     def __call__(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """(height, width, 3) uint8 -> the same."""
+        return self.warped(image, rng)[0]
+
+    def warped(self, image: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """The image, and float64 (3, 3) that takes (x, y, 1) in it, in parts of its sides, to where that comes from."""
         if image.dtype != np.uint8 or image.shape[-1] != 3:
             raise ConfigError("RandAugment takes uint8 pictures of three channels: put it before ToFloat.")
         names = list(OPERATIONS)
         chosen = [names[index] for index in rng.integers(len(names), size=self.layers)]
-        picture = Image.fromarray(np.ascontiguousarray(image))
+        picture, matrix = Image.fromarray(np.ascontiguousarray(image)), np.eye(3)
         for name in chosen:
             if rng.random() < self.probability:
-                picture = OPERATIONS[name](picture, self._draw(rng))
-        return np.asarray(picture)
+                draw = self._draw(rng)
+                picture = OPERATIONS[name](picture, draw)
+                if name in GEOMETRY:
+                    matrix = matrix @ _in_parts(GEOMETRY[name](draw, *picture.size), *picture.size)
+        return np.asarray(picture), matrix
 
     def _draw(self, rng: np.random.Generator) -> Draw:
         magnitude = min(max(rng.normal(self.magnitude, self.magnitude_std), 0.0), _LARGEST)
         sign = -1.0 if rng.random() < 0.5 else 1.0
         method = self.methods[int(rng.integers(len(self.methods)))]
         return Draw(magnitude / _LARGEST, sign, tuple(self.fill), resampling(method))
+
+
+def _in_parts(coefficients: Coefficients, width: int, height: int) -> np.ndarray:
+    """Of pixels, as a matrix for parts of the sides."""
+    sides = np.diag([width, height, 1.0])
+    return np.linalg.inv(sides) @ np.array([*coefficients, 0, 0, 1]).reshape(3, 3) @ sides

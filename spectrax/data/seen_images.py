@@ -51,9 +51,15 @@ class SeenImages:
 
     def transform(self, split: str, example: Mapping[str, Any], rng: np.random.Generator | None) -> dict[str, Any]:
         """A stored example as the model sees it. Raises `ConfigError` when it has another shape than stated."""
+        image = apply(self._transforms_of(split, rng), np.asarray(example["image"]), rng)
+        return self._seen(split, image, example)
+
+    def _transforms_of(self, split: str, rng: np.random.Generator | None) -> tuple[Transform, ...]:
         # Training images looked at without chance, as in an evaluation of the training split.
-        seen_as = "validation" if rng is None and self.is_random(split) else split
-        image = apply(self._transforms[seen_as], np.asarray(example["image"]), rng)
+        return self._transforms["validation" if rng is None and self.is_random(split) else split]
+
+    def _seen(self, split: str, image: np.ndarray, example: Mapping[str, Any]) -> dict[str, Any]:
+        """A transformed image with its label."""
         expected = self.fields["image"].shape
         if image.shape != expected:
             raise ConfigError(f"dataset.{split} transforms give images {image.shape}; the dataset says {expected}.")

@@ -1,7 +1,8 @@
 """Transforms of one image, run in the loader's workers: NumPy and Pillow only.
 
 A transform is a small frozen dataclass called as `transform(image, rng)` with an image (height, width, channels).
-Random ones (`random = True`) draw from `rng`, a generator that depends on seed, epoch and example alone.
+Random ones (`random = True`) draw from `rng`, a generator that depends on seed, epoch and example alone. Some can also
+say from where in the picture an image comes: see `views`.
 """
 
 import dataclasses
@@ -21,6 +22,10 @@ _METHODS = {
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
+
+Box = tuple[float, float, float, float]
+"""Top, left, bottom and right in parts of a picture's sides; left above right where it is mirrored."""
+WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 
 
 class Transform(Protocol):
@@ -116,7 +121,12 @@ class HorizontalFlip:
     random: ClassVar[bool] = True
 
     def __call__(self, image: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
-        return image[:, ::-1] if rng.random() < self.probability else image
+        return self.placed(image, rng)[0]
+
+    def placed(self, image: np.ndarray, rng: np.random.Generator | None) -> tuple[np.ndarray, Box]:
+        """The image and the box of the picture that it shows."""
+        mirrored = rng.random() < self.probability
+        return (image[:, ::-1], (0.0, 1.0, 1.0, 0.0)) if mirrored else (image, WHOLE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,9 +147,15 @@ class RandomResizedCrop:
     random: ClassVar[bool] = True
 
     def __call__(self, image: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
-        top, left, height, width = self._window(*image.shape[:2], rng)
+        return self.placed(image, rng)[0]
+
+    def placed(self, image: np.ndarray, rng: np.random.Generator | None) -> tuple[np.ndarray, Box]:
+        """The image and the box of the picture that it shows."""
+        rows, columns = image.shape[:2]
+        top, left, height, width = self._window(rows, columns, rng)
         method = self.methods[int(rng.integers(len(self.methods)))]
-        return resize(image[top : top + height, left : left + width], (self.size, self.size), method)
+        seen = resize(image[top : top + height, left : left + width], (self.size, self.size), method)
+        return seen, (top / rows, left / columns, (top + height) / rows, (left + width) / columns)
 
     def _window(self, rows: int, columns: int, rng: np.random.Generator) -> tuple[int, int, int, int]:
         for _ in range(10):
