@@ -8,7 +8,7 @@ The way back: `python -m spectrax.convert exporter=svt checkpoint=RUN output=FIL
 .safetensors or as PyTorch saves a state dict.
 
 Keys of the config may be changed: `model.num_heads=[2,4,10,14]` (default: channels / 32), `dataset.image_size=256`
-(gates are interpolated), `dataset=NAME`, `+experiment=NAME` (default: svt_imagenet).
+(gates are interpolated), `dataset=NAME`, `+experiment=NAME` (default: svt_imagenet_plain).
 """
 
 import importlib

@@ -1,12 +1,12 @@
 """A small archive with exactly the layout of ILSVRC 2012's, of crops from the photographs that scikit-learn ships."""
 
 import io
-import tarfile
 
-import numpy as np
 from PIL import Image
-from scipy.io import savemat
 from sklearn.datasets import load_sample_images
+
+from spectrax.data import imagenet_sample
+from spectrax.data.imagenet_sample import tar
 
 SYNSETS = ("n01440764", "n01443537", "n02105855", "n04019541")  # in the order of their names
 WORDS = ("tench, Tinca tinca", "goldfish, Carassius auratus", "Shetland sheepdog", "puck, hockey puck")
@@ -36,28 +36,9 @@ def validation_pictures(count=6):
     return {f"ILSVRC2012_val_{n + 1:08d}.JPEG": (jpeg(n % 4, 20 + n), n % 4) for n in range(count)}
 
 
-def tar(files, mode="w"):
-    """The bytes of an archive of name to content."""
-    file = io.BytesIO()
-    with tarfile.open(fileobj=file, mode=mode) as archive:
-        for name, content in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
-    return file.getvalue()
-
-
 def devkit(validation):
-    """The development kit: leaves and one inner node of WordNet, and the ground truth by the challenge's numbers."""
-    fields = ("ILSVRC2012_ID", "WNID", "words", "gloss", "num_children", "num_train_images")
-    rows = [(i, s, w, "", 0, 5) for i, s, w in sorted(zip(IDENTIFIERS, SYNSETS, WORDS, strict=True))]
-    synsets = np.array([*rows, (5, "n00000001", "entity", "", 4, 0)], dtype=[(name, object) for name in fields])
-    file = io.BytesIO()
-    savemat(file, {"synsets": synsets.reshape(-1, 1)})
-    truth = "".join(f"{IDENTIFIERS[label]}\n" for _, label in validation.values())
-    folder = "ILSVRC2012_devkit_t12/data"
-    names = {f"{folder}/meta.mat": file.getvalue(), f"{folder}/ILSVRC2012_validation_ground_truth.txt": truth.encode()}
-    return tar(names, "w:gz")
+    """The development kit."""
+    return imagenet_sample.devkit(SYNSETS, WORDS, IDENTIFIERS, [label for _, label in validation.values()])
 
 
 def write_archives(directory, train=None, validation=None):

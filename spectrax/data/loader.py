@@ -107,6 +107,7 @@ class GrainLoader:
         workers: processes that read and transform; 0 does it in threads of this process. The number changes speed
             only, never the sequence of examples.
         prefetch: batches read ahead by each worker.
+        repeats: times that an example is taken in a row, augmented differently, see `order`.
     """
 
     # Nothing is resident; the mappings are never written.
@@ -114,13 +115,23 @@ class GrainLoader:
     resident_shapes: dict[str, Any] = {}  # noqa: RUF012
 
     def __init__(
-        self, dataset: Dataset, *, batch_size: int, eval_batch_size: int, seed: int, workers: int = 0, prefetch: int = 4
+        self,
+        dataset: Dataset,
+        *,
+        batch_size: int,
+        eval_batch_size: int,
+        seed: int,
+        workers: int = 0,
+        prefetch: int = 4,
+        repeats: int = 1,
     ):
+        if repeats < 1:
+            raise ConfigError(f"loader.repeats={repeats} must be at least 1.")
         if workers < 0 or prefetch < 1:
             raise ConfigError(f"loader.workers={workers} must be at least 0 and loader.prefetch={prefetch} at least 1.")
         self.dataset, self.seed = dataset, seed
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
-        self.workers, self.prefetch = workers, prefetch
+        self.workers, self.prefetch, self.repeats = workers, prefetch, repeats
 
     def examples(self, split: str) -> int:
         """Size of a split, 0 if there is none."""
@@ -129,7 +140,8 @@ class GrainLoader:
     def feeds(self, start_step: int, process: tuple[int, int] = (0, 1)) -> Iterator[Batch]:
         """This process's part of each global batch from `start_step` on, without end."""
         first, count = _slice(self.batch_size, process)
-        batches = _TrainBatches(self.dataset, self.seed, self.examples("train"), self.batch_size, first, count)
+        size = self.examples("train")
+        batches = _TrainBatches(self.dataset, self.seed, size, self.batch_size, first, count, self.repeats)
         return self._stream(batches, start_step, self.workers)
 
     def example_feed(self, process: tuple[int, int] = (0, 1)) -> Batch:
@@ -188,20 +200,23 @@ class _TrainBatches:
     Whole batches, not examples: stored examples are then read many at a time, and little Python runs per example.
     """
 
-    def __init__(self, dataset: Dataset, seed: int, size: int, batch_size: int, first: int, count: int):
+    def __init__(self, dataset: Dataset, seed: int, size: int, batch_size: int, first: int, count: int, repeats: int):
         self.dataset, self.stored, self.seed, self.size = dataset, dataset.split("train"), seed, size
-        self.batch_size, self.first, self.count = batch_size, first, count
+        self.batch_size, self.first, self.count, self.repeats = batch_size, first, count, repeats
 
     def __len__(self) -> int:
         return 2**40
 
     def __getitem__(self, step: int) -> Batch:
         start = step * self.batch_size + self.first
-        positions = [order.example_at(self.seed, self.size, start + i) for i in range(self.count)]
-        stored = self.stored.__getitems__([example for _, example in positions])
-        generators = [order.example_generator(self.seed, epoch, example) for epoch, example in positions]
-        pairs = zip(stored, generators, strict=True)
-        return _stacked([self.dataset.transform("train", example, rng) for example, rng in pairs])
+        positions = [order.repeat_at(self.seed, self.size, start + i, self.repeats) for i in range(self.count)]
+        wanted = list(dict.fromkeys(example for _, example, _ in positions))
+        stored = dict(zip(wanted, self.stored.__getitems__(wanted), strict=True))
+        seen = [
+            self.dataset.transform("train", stored[example], order.example_generator(self.seed, epoch, example, repeat))
+            for epoch, example, repeat in positions
+        ]
+        return _stacked(seen)
 
 
 class _EvaluationBatches:

@@ -3,6 +3,10 @@
 Position `p = step * batch_size + i` lies in epoch `p // size`; every epoch is a permutation of all examples, and a
 batch may cross from one epoch into the next. Nothing depends on workers, processes or devices, and any step can be
 reached without taking those before it.
+
+With repeats, each example of an epoch's permutation stands at several positions in a row, to be augmented differently,
+and an epoch of as many positions ends before all examples have had their turn (Hoffer et al., "Augment your batch",
+CVPR 2020; as timm's repeated-augmentation sampler over all devices).
 """
 
 import functools
@@ -14,6 +18,12 @@ def example_at(seed: int, size: int, position: int) -> tuple[int, int]:
     """(epoch, example index) of a position in the endless training sequence over `size` examples."""
     epoch, offset = divmod(position, size)
     return epoch, int(epoch_order(seed, epoch, size)[offset])
+
+
+def repeat_at(seed: int, size: int, position: int, repeats: int) -> tuple[int, int, int]:
+    """(epoch, example index, which of its `repeats`) of a position, when each example stands at several in a row."""
+    epoch, offset = divmod(position, size)
+    return epoch, int(epoch_order(seed, epoch, size)[offset // repeats]), offset % repeats
 
 
 def examples_at(seed: int, size: int, first: int, count: int) -> np.ndarray:
@@ -32,6 +42,6 @@ def epoch_order(seed: int, epoch: int, size: int) -> np.ndarray:
     return order
 
 
-def example_generator(seed: int, epoch: int, example: int) -> np.random.Generator:
-    """The generator that drives an example's random transforms in an epoch."""
-    return np.random.Generator(np.random.Philox(key=[seed, epoch], counter=[0, 0, 0, example + 1]))
+def example_generator(seed: int, epoch: int, example: int, repeat: int = 0) -> np.random.Generator:
+    """The generator that drives an example's random transforms in an epoch, another for each of its repeats."""
+    return np.random.Generator(np.random.Philox(key=[seed, epoch], counter=[0, 0, repeat, example + 1]))

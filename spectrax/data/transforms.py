@@ -62,15 +62,25 @@ class Normalise:
 
 @dataclasses.dataclass(frozen=True)
 class Resize:
-    """The shorter side becomes `size` pixels; the other keeps the ratio."""
+    """The shorter side becomes `size` pixels; the other keeps the ratio.
+
+    Attributes:
+        kept: the part of the shorter side that a crop of `size` pixels will keep: it becomes `size / kept`, rounded
+            down as in timm.
+    """
 
     size: int
     method: Method = "bilinear"
+    kept: float = 1.0
     random: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        if not 0 < self.kept <= 1:
+            raise ConfigError(f"Resize's kept={self.kept} must be above 0 and at most 1.")
 
     def __call__(self, image: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
         height, width = image.shape[:2]
-        scale = self.size / min(height, width)
+        scale = int(self.size / self.kept) / min(height, width)
         return resize(image, (round(height * scale), round(width * scale)), self.method)
 
 

@@ -32,7 +32,7 @@ def test_the_total_is_what_training_reports(finished, tmp_path, data_dir):
 
 
 def test_data_need_not_be_there(tmp_path, data_dir):
-    size = ["model.depths=[1,0,0,0]", "dataset.image_size=64", "trainer.batch_size=2", "depth=1"]
+    size = ["model.depths=[1,0,0,0]", "dataset.image_size=96", "trainer.batch_size=2", "depth=1"]
     words = ["+experiment=svt_imagenet", *size, "data_dir=nowhere"]
     code, output = call(["spectrax.describe", *words], tmp_path, data_dir)
     assert code == 0 and "train 1,281,167" in output and "image-net.org" in output, output

@@ -1,8 +1,8 @@
 """What devices say to each other in compiled training steps, over eight of them; run as a program, prints JSON.
 
-Without an argument: every model, each class of models in all layouts, and a small mixer with and without our
-transforms. With "everything": every experiment as its yaml has it and every model, all in all layouts and for twice the
-batch too. All at the tiny sizes that the models' yamls declare.
+Without an argument: every model, each class of models in all layouts, token labelling, and a small mixer with and
+without our transforms. With "everything": every experiment as its yaml has it and every model, all in all layouts and
+for twice the batch too. All at the tiny sizes that the models' yamls declare.
 """
 
 import dataclasses
@@ -115,7 +115,7 @@ class Mixer(Case):
 
 
 def suite() -> dict[str, Case]:
-    """Of each class of models one in every layout, of the others what splits all that can be split; and the mixer."""
+    """Of each class of models one in every layout, of the others what splits all that can be split; and the rest."""
     found, classes = {}, set()
     for name, case in models({"model": (1, 2)}, plain=True).items():
         target = model_yaml(case.model)._target_
@@ -124,6 +124,7 @@ def suite() -> dict[str, Case]:
         classes.add(target)
     return {
         **found,
+        "token labelling": Case("svt_imagenet", None, {"data": (1, 2)}, plain=True),
         "spectrax.ops": Mixer("svt_digits", None, {"data": (1, 2), "fsdp": (1,), "pmap": (1,)}, augmented=True),
         "jax.numpy": Mixer("svt_digits", None, {"data": (1, 2)}, transforms=jnp.fft),
     }

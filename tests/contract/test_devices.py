@@ -74,6 +74,13 @@ def test_a_model_moves_no_activations(told, model):
     check_that_no_activation_moves(told["said"][model])
 
 
+def test_token_labelling_moves_no_activations(told):
+    """With label maps cut inside the step, boxes of tokens exchanged, and images erased."""
+    case = told["said"]["token labelling"]
+    check_that_no_activation_moves(case)
+    assert any(asked_for(one, REVERSAL) for one in case["data"][0])
+
+
 def test_our_transforms_move_no_activations(told):
     """With mixup, cutmix and erasing, in a program of one mesh and in one that runs once per device."""
     case = told["said"]["spectrax.ops"]

@@ -14,14 +14,18 @@ from spectrax.core.trees import leaf_paths, split_module
 from spectrax.training.state import create_state, model_graph
 from spectrax.training.step import StepRule, train_step
 
-RELEASED = ("svt_imagenet", ["model=svt_h_s_released"])  # with a token-label head
+RELEASED = ("svt_imagenet_plain", ["model=svt_h_s_released"])  # with a token-label head
 EXPERIMENTS = sorted(find.experiments())
 OPTIONS = sorted((group, option) for group, options in find.groups().items() for option in options)
 # An experiment in which the option can stand.
 HOME = {("dataset", "imagenet2012"): "svt_imagenet", ("model", "svt_h_l_released"): "svt_imagenet"}
 # What has to be said with it.
 NEEDED = {
+    ("dataset", "cars196"): ["loader=grain"],
+    ("dataset", "cifar10"): ["loader=grain"],
+    ("dataset", "cifar100"): ["loader=grain"],
     ("dataset", "fashion_mnist"): ["loader=grain"],
+    ("dataset", "flowers102"): ["loader=grain"],
     ("dataset", "imagenet2012"): ["loader=grain"],
     ("dataset", "image_folder"): ["loader=grain", "dataset.image_dir=pictures", "dataset.num_classes=2"],
     ("dataset", "tfds"): ["dataset.name=mnist", "dataset.num_classes=10"],

@@ -105,6 +105,27 @@ def test_processes_take_slices_of_the_global_batch(dataset):
         next(grain(dataset).feeds(0, process=(0, 3)))
 
 
+def test_repeated_examples_stand_in_a_row_and_look_different(data_dir):
+    """Also where a batch ends within the repeats, and for every process and start alike."""
+    random = digits(data_dir, train=SHIFTS)
+
+    def feeds(*start, repeats=3, **process):
+        return first(grain(random, repeats=repeats).feeds(*start, **process), 4)
+
+    whole = feeds(0)
+    expected = order.epoch_order(3, 0, 1077)[np.arange(200) // 3]
+    stored = random.split("train")
+    labels = [int(stored[int(example)]["label"]) for example in expected]
+    np.testing.assert_array_equal(np.concatenate([batch["label"] for batch in whole]), labels)
+    images = np.concatenate([batch["image"] for batch in whole])
+    same = [np.array_equal(images[i], images[j]) for i in range(0, 198, 3) for j in (i + 1, i + 2)]
+    assert sum(same) < len(same) / 2
+    assert_same(feeds(2)[:2], whole[2:])
+    part = feeds(0, process=(1, 2))
+    assert_same(part, [{name: array[25:] for name, array in batch.items()} for batch in whole])
+    assert_same(feeds(0, repeats=1), first(grain(random).feeds(0), 4))
+
+
 def test_a_feed_is_known_without_reading(dataset):
     for loader in (grain(dataset), ResidentLoader(dataset, batch_size=50, eval_batch_size=100, seed=3)):
         real, known = first(loader.feeds(0), 1)[0], loader.example_feed()
@@ -272,7 +293,7 @@ def test_the_files_of_debians_package_are_the_published_ones():
 
 
 def imagenet(data_dir):
-    return build(spectrax.compose("svt_imagenet", [f"data_dir={data_dir}"]).dataset)
+    return build(spectrax.compose("svt_imagenet_plain", [f"data_dir={data_dir}"]).dataset)
 
 
 def test_imagenet_in_a_format_without_random_access_is_a_sentence(tmp_path):

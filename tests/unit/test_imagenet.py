@@ -18,7 +18,7 @@ SIZES = ["dataset.published={train: 20, validation: 6}", "dataset.num_classes=4"
 
 
 def dataset(data_dir, manual_dir=None, *words):
-    config = spectrax.compose("svt_imagenet", [f"data_dir={data_dir}", *SIZES, *words])
+    config = spectrax.compose("svt_imagenet_plain", [f"data_dir={data_dir}", *SIZES, *words])
     config.dataset.manual_dir = None if manual_dir is None else str(manual_dir)
     return build(config.dataset)
 

@@ -61,9 +61,9 @@ def test_parameter_counts_of_the_family(size):
 def test_presets_are_the_paper_and_the_release():
     plain = {"s": 21_570_248, "b": 32_845_200 - 513_000, "l": 54_091_536 - 513_000}
     for size, expected in plain.items():
-        paper = spectrax.compose("svt_imagenet", [f"model=svt_h_{size}"])
+        paper = spectrax.compose("svt_imagenet_plain", [f"model=svt_h_{size}"])
         assert count(lambda config=paper: partial(config.model)(rngs=nnx.Rngs(0))) == expected
-        released = spectrax.compose("svt_imagenet", [f"model=svt_h_{size}_released"])
+        released = spectrax.compose("svt_imagenet_plain", [f"model=svt_h_{size}_released"])
         assert count(lambda config=released: partial(config.model)(rngs=nnx.Rngs(0))) == TABLE[size][0]
 
 

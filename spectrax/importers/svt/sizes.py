@@ -30,7 +30,7 @@ def overrides(state: Mapping[str, np.ndarray], given: Sequence[str]) -> list[str
     side, classes, channels = (sizes.pop(name) for name in ("image_size", "num_classes", "in_channels"))
     heads = [] if "model.heads" in said else [f"model.heads={_heads(sizes['dims'])}"]
     words = [
-        "+experiment=svt_imagenet",
+        "+experiment=svt_imagenet_plain",
         "model=svt_h_s",
         "precision=float32",
         *([] if said & {"experiment", "dataset"} else _data(classes, channels)),
