@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 _KEYS = {
     "dataset": "the dataset's name, one of the group's options",
-    "manual_dir": "where files lie that cannot be downloaded, for a dataset that has dataset.manual_dir",
+    "manual_dir": "where the published files lie, for a dataset that has a manual_dir",
     "preview": "how many training examples to draw, as the model will see them",
     "output": "file of that picture (default: preview_train.png where the data are prepared)",
 }
@@ -25,7 +25,9 @@ def run(keys: "Mapping[str, str]", overrides: list[str]) -> int:
 
     if "manual_dir" in keys:
         quoted = keys["manual_dir"].replace("'", r"\'")
-        overrides = [*overrides, f"dataset.manual_dir='{quoted}'"]
+        plain = compose_command([f"dataset={keys['dataset']}", *overrides]).dataset
+        key = "dataset.source.manual_dir" if "manual_dir" in plain.get("source", {}) else "dataset.manual_dir"
+        overrides = [*overrides, f"{key}='{quoted}'"]
     config = compose_command([f"dataset={keys['dataset']}", *overrides])
     dataset = build(config.dataset)
     count = _previewed(keys, dataset)
