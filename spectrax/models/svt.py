@@ -266,11 +266,21 @@ class ClassBlock(nnx.Module):
 
     def __call__(self, tokens: jax.Array) -> jax.Array:
         """(batch, n, channels) -> (batch, 1 + n, channels): the class token first, the others untouched."""
-        cls = jnp.mean(tokens, axis=1, keepdims=True)
-        normal = self.attention_norm(jnp.concatenate([cls, tokens], axis=1))
+        cls, normal = self._asked(tokens)
         cls = cls + self.attention.attend(normal[:, :1], normal)
         cls = cls + self.feed_forward(self.feed_forward_norm(cls))
         return jnp.concatenate([cls, tokens], axis=1)
+
+    def spread(self, tokens: jax.Array) -> jax.Array:
+        """The share of each head's attention that each token gets, (batch, heads, n) float32; what is missing to 1 is
+        the class token's own."""
+        _, normal = self._asked(tokens)
+        return self.attention.weights(normal[:, :1], normal)[:, :, 0, 1:]
+
+    def _asked(self, tokens: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """The class token at first, and all tokens as attention is given them."""
+        cls = jnp.mean(tokens, axis=1, keepdims=True)
+        return cls, self.attention_norm(jnp.concatenate([cls, tokens], axis=1))
 
 
 def stage_grids(image_size: int | Sequence[int]) -> list[tuple[int, int]]:

@@ -38,16 +38,25 @@ class Attention(nnx.Module):
     def attend(self, asking: jax.Array, asked: jax.Array) -> jax.Array:
         """Queries of `asking` (batch, n, channels) over `asked` (batch, m, channels) -> (batch, n, channels)."""
         batch, n, channels = asking.shape
-        width = channels // self.heads
-        query = self.query(asking).reshape(batch, n, self.heads, width)
         key, value = self._keys_and_values(asked)
-        scores = jnp.einsum("bnhd,bmhd->bhnm", query, key).astype(jnp.float32) * width**-0.5
+        scores = self._scores(asking, key)
         weights = jnp.exp(scores - jax.lax.stop_gradient(jnp.max(scores, axis=-1, keepdims=True)))
         total = jnp.sum(weights, axis=-1)
         mixed = jnp.einsum("bhnm,bmhd->bnhd", weights.astype(value.dtype), value)
         # The softmax's division comes after the product with the values: n x width divisions instead of n x m.
         mixed = mixed / jnp.moveaxis(total, 1, 2)[..., None].astype(mixed.dtype)
         return self.output(mixed.reshape(batch, n, channels))
+
+    def weights(self, asking: jax.Array, asked: jax.Array) -> jax.Array:
+        """How each head spreads its attention over what is asked: (batch, heads, n, m) float32, sums over m are 1."""
+        return jax.nn.softmax(self._scores(asking, self._keys_and_values(asked)[0]))
+
+    def _scores(self, asking: jax.Array, key: jax.Array) -> jax.Array:
+        """(batch, heads, n, m) float32, before the softmax."""
+        batch, n, channels = asking.shape
+        width = channels // self.heads
+        query = self.query(asking).reshape(batch, n, self.heads, width)
+        return jnp.einsum("bnhd,bmhd->bhnm", query, key).astype(jnp.float32) * width**-0.5
 
     def _keys_and_values(self, asked: jax.Array) -> list[jax.Array]:
         """Each (batch, m, heads, channels of a head).
