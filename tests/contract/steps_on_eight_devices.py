@@ -23,6 +23,7 @@ from spectrax.assembly import assemble
 from spectrax.config import find
 from spectrax.config.build import build
 from spectrax.config.compose import compose_command, contract_size
+from spectrax.config.overrides import DEFAULT_EXPERIMENT
 from spectrax.core.errors import SpectraxError
 from spectrax.core.protocols import Experiment
 from spectrax.diagnostics.collectives import collectives
@@ -136,8 +137,10 @@ def everything() -> dict[str, Case]:
 
 
 def models(layouts: dict[str, tuple[int, ...]], plain: bool = False) -> dict[str, Case]:
-    """Every model, in the first experiment that has one of its class; LookupError when there is none."""
-    homes = {model_yaml(chosen_model(name))._target_: name for name in sorted(find.experiments(), reverse=True)}
+    """Every model, in the default experiment or else the first that has one of its class; LookupError when there is
+    none."""
+    names = sorted(find.experiments(), key=lambda name: (name != DEFAULT_EXPERIMENT, name), reverse=True)
+    homes = {model_yaml(chosen_model(name))._target_: name for name in names}
     cases = {}
     for model in sorted(find.groups()["model"]):
         target = model_yaml(model)._target_
