@@ -11,7 +11,9 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from spectrax.nn.linear import product
 from spectrax.ops.dual_tree import ComplexBands
+from spectrax.parallel.devices import target_platform
 
 _SCALE = 0.02  # of every initial weight and bias
 
@@ -85,9 +87,17 @@ def _joined(bias: jax.Array) -> jax.Array:
 
 
 def _along_rows(x: jax.Array, weight: jax.Array, bias: jax.Array) -> jax.Array:
-    mixed = jnp.einsum("bhwoc,hwk->bhkoc", x, _real_form(weight), precision=jax.lax.Precision.HIGHEST)
+    matrices, options = _real_form(weight), {"precision": jax.lax.Precision.HIGHEST}
+    if target_platform() == "cpu":
+        # With matrices for every image the product keeps the order of axes, and nothing is transposed: forward and
+        # backward take half the time.
+        turned = jnp.swapaxes(matrices, 1, 2)
+        each = jnp.broadcast_to(turned, (x.shape[0], *turned.shape))
+        mixed = jax.lax.dot_general(each, x, (((3,), (2,)), ((0, 1), (0, 1))), **options)
+    else:
+        mixed = jnp.einsum("bhwoc,hwk->bhkoc", x, matrices, **options)
     return mixed + _joined(bias)[:, :, None, None]
 
 
 def _product(x: jax.Array, weight: jax.Array) -> jax.Array:
-    return jnp.matmul(x, _real_form(weight), precision=jax.lax.Precision.HIGHEST)
+    return product(x, _real_form(weight), jax.lax.Precision.HIGHEST)

@@ -5,6 +5,7 @@ from flax import nnx
 
 from spectrax.nn import initializers
 from spectrax.nn.depthwise import DepthwiseConv3x3
+from spectrax.nn.linear import dot_general
 from spectrax.parallel.devices import target_platform
 
 
@@ -44,7 +45,7 @@ class ConvolutionalFeedForward(nnx.Module):
 
     def __init__(self, channels: int, hidden: int, *, dtype: str = "float32", rngs: nnx.Rngs):
         options = {"dtype": dtype, "kernel_init": initializers.linear, "rngs": rngs}
-        self.expand = nnx.Linear(channels, hidden, **options)
+        self.expand = nnx.Linear(channels, hidden, dot_general=dot_general, **options)
         self.depthwise = DepthwiseConv3x3(hidden, dtype=dtype, rngs=rngs)
         self.contract = nnx.Linear(hidden, channels, **options)
 
