@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spectrax.config.shell import plain_command
+from spectrax.config.shell import leave, plain_command
 from spectrax.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -228,4 +228,4 @@ def _verdict(ratio: float, more_is_better: bool) -> str:
 main = plain_command(run, __doc__, _KEYS)
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    leave(main())

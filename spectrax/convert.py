@@ -16,7 +16,7 @@ import pkgutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spectrax.config.shell import plain_command
+from spectrax.config.shell import leave, plain_command
 from spectrax.core.errors import CheckpointError, ConfigError
 
 if TYPE_CHECKING:
@@ -205,4 +205,4 @@ def _tolerance(keys: "Mapping[str, str]") -> float:
 main = plain_command(run, __doc__, _KEYS, required=["output"])
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    leave(main())

@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spectrax.config.shell import plain_command
+from spectrax.config.shell import leave, plain_command
 from spectrax.core.errors import CheckpointError, ConfigError
 
 if TYPE_CHECKING:
@@ -200,4 +200,4 @@ def _print(record: "Mapping[str, Any]") -> None:
 main = plain_command(run, __doc__, _KEYS, required=["checkpoint"])
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    leave(main())

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spectrax.config.shell import plain_command
+from spectrax.config.shell import leave, plain_command
 from spectrax.core.errors import CheckpointError, ConfigError, RunDirectoryError
 
 if TYPE_CHECKING:
@@ -209,4 +209,4 @@ def _write(output: Path, artefact: bytes, record: "Mapping[str, Any]", example: 
 main = plain_command(run, __doc__, _KEYS, required=["checkpoint", "output"])
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    leave(main())

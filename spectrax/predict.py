@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spectrax.config.shell import plain_command
+from spectrax.config.shell import leave, plain_command
 from spectrax.core.errors import ConfigError, RunDirectoryError, UnreadableFile
 
 if TYPE_CHECKING:
@@ -194,4 +194,4 @@ class _Sheet:
 main = plain_command(run, __doc__, _KEYS, required=["checkpoint", "input", "output"])
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    leave(main())

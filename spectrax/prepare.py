@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spectrax.config.shell import plain_command
+from spectrax.config.shell import leave, plain_command
 from spectrax.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -87,4 +87,4 @@ def _save(figure: Any, output: Path) -> None:
 main = plain_command(run, __doc__, _KEYS, required=["dataset"])
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    leave(main())

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spectrax.config.shell import plain_command
+from spectrax.config.shell import leave, plain_command
 from spectrax.core.errors import ConfigError, DataMissing, UnreadableFile
 
 if TYPE_CHECKING:
@@ -153,4 +153,4 @@ def _counted(runs: "Sequence[Run]") -> str:
 main = plain_command(run, __doc__, _KEYS, required=["runs"])
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    leave(main())

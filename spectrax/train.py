@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spectrax.config.shell import command
+from spectrax.config.shell import command, leave
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -158,4 +158,4 @@ if __name__ == "__main__":
     code = main()
     if "spectrax.parallel.processes" in sys.modules:  # nothing was computed otherwise
         sys.modules["spectrax.parallel.processes"].part(code)
-    raise SystemExit(code)
+    leave(code)

@@ -1,9 +1,10 @@
 """What all commands share: help, checked configs, sweeps, exit codes, and no traceback for a user's mistake."""
 
+import multiprocessing
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from spectrax.core.errors import ConfigError, Preempted, ProcessLost, SpectraxError
 from spectrax.core.huge_pages import restart_with_huge_pages
@@ -86,6 +87,19 @@ def guarded(job: Callable[[], int | None]) -> int:
         # Whoever read our output, such as `head`, has left; Python would complain once more when it flushes at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _READER_LEFT
+
+
+def leave(code: int) -> NoReturn:
+    """End this process with an exit code of `main`."""
+    if code in STOPPED:
+        # A signal may have come while JAX compiled. The compiler goes on in a thread of its own, and crashes when all
+        # that it uses is taken down around it, as Python's own end does: so this end is at once.
+        for child in multiprocessing.active_children():
+            child.terminate()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    raise SystemExit(code)
 
 
 def _dispatch(run: Job, sweep: Sweep, words: list[str]) -> int | None:

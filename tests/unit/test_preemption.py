@@ -3,6 +3,9 @@
 import contextlib
 import os
 import signal
+import subprocess
+import sys
+import textwrap
 
 import pytest
 
@@ -48,3 +51,29 @@ def test_in_the_loop_a_signal_waits_and_a_second_interrupt_does_not():
     with pytest.raises(KeyboardInterrupt), ending_at_once(), Preemption():
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_process_that_ends_in_the_middle_of_a_compilation_keeps_its_exit_code():
+    code = textwrap.dedent("""
+        import os, signal, threading
+        import jax, jax.numpy as jnp
+        from spectrax.config.shell import guarded, leave
+        from spectrax.training.preemption import ending_at_once
+
+        def long(x):
+            for number in range(300):
+                x = jnp.sin(x @ x) * number
+            return x
+
+        def work():
+            with ending_at_once():
+                lowered = jax.jit(long).lower(jnp.ones((64, 64)))
+                threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM)).start()
+                lowered.compile()
+                print("compiled")
+
+        leave(guarded(work))
+    """)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 75, (done.returncode, done.stderr)
+    assert "SIGTERM received" in done.stderr and not done.stdout
