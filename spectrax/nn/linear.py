@@ -1,7 +1,7 @@
 """Products with weights, with the gradient of the weights in the order that is fast on CPUs.
 
-Of `x @ kernel` automatic differentiation contracts the gradient with `x`, in this order, and XLA's CPU compiler writes a
-transposed copy of its first operand: of the gradient, several times as wide as `x` where a layer expands. In the other
+Automatic differentiation of `x @ kernel` contracts the gradient with `x`, in this order, and XLA's CPU compiler writes
+a transposed copy of its first operand: of the gradient, several times as wide as `x` where a layer expands. In the other
 order the copy is one of `x`.
 """
 
