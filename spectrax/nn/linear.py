@@ -1,8 +1,8 @@
 """Products with weights, with the gradient of the weights in the order that is fast on CPUs.
 
 Automatic differentiation of `x @ kernel` contracts the gradient with `x`, in this order, and XLA's CPU compiler writes
-a transposed copy of its first operand: of the gradient, several times as wide as `x` where a layer expands. In the other
-order the copy is one of `x`.
+a transposed copy of its first operand: of the gradient, several times as wide as `x` where a layer expands. In the
+other order the copy is one of `x`.
 """
 
 import functools
