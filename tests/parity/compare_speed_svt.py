@@ -4,11 +4,13 @@ usage: SVT_SOURCE=/path/to/svt.py python tests/parity/compare_speed_svt.py [repe
        (needs torch and pytorch_wavelets; nothing else should run)
 
 Each code has its own process and all cores; they take turns, so that both meet the same moods of the machine, and the
-environment is the same for both. Reported are medians and what the released code takes over what ours takes.
+environment is the same for both. Reported are medians, what the released code takes over what ours takes, and the most
+memory that each process held, its compiler's included.
 """
 
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -82,6 +84,10 @@ def ours():
 def work(actions):
     """Do what is asked for on standard input, and answer with the seconds it took."""
     for line in sys.stdin:
+        if line.strip() == "memory":
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # of KiB
+            print(json.dumps(peak), flush=True)
+            continue
         action = actions[line.strip()]
         time.sleep(_REST)
         start = time.perf_counter()
@@ -113,6 +119,9 @@ def main(repetitions):
             low, high = min(times[name][1:]), max(times[name][1:])
             print(f"{action:>20}  {name:>6}: {median:6.3f} s ({low:.3f} to {high:.3f}), {BATCH / median:5.2f} images/s")
         print(f"{action:>20}  ratio: {medians['theirs'] / medians['ours']:.2f}", flush=True)
+    for name, worker in workers.items():
+        print("memory", file=worker.stdin, flush=True)
+        print(f"{'peak resident memory':>20}  {name:>6}: {json.loads(worker.stdout.readline()):,.0f} MiB")
     for worker in workers.values():
         worker.stdin.close()
         worker.wait()
