@@ -96,6 +96,8 @@ def show(step: "SliceStep", topology: "Topology", remembered: Path | None) -> No
         console.print(f"  {name:<10} {text}", markup=False)
     if step.collectives:
         console.print(slice_text.table(step.collectives))
+    if step.traffic:
+        console.print(slice_text.traffic_table(step))
 
 
 def _compilation(config: "DictConfig", topology: "Topology", effort: str) -> "Callable[[], SliceStep]":

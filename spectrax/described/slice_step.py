@@ -10,7 +10,7 @@ from spectrax.core.errors import ConfigError
 from spectrax.described.roofline import Roofline, roofline
 from spectrax.diagnostics import hlo_text
 from spectrax.diagnostics.collectives import Collective, collectives
-from spectrax.diagnostics.compiled_work import Work, work
+from spectrax.diagnostics.compiled_work import Work, traffic, work
 from spectrax.parallel.topology import Topology, first_line
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 # Of libtpu 0.0.42: low effort takes a sixth of the time; the memory needed differs by some per cent, mostly of code.
 EFFORTS = {"low": {"exec_time_optimization_effort": -1.0}, "full": {}}
+_LINES = 40  # of the source, those that move most
 _GATHERS = ("all-gather", "all-to-all", "ragged-all-to-all", "collective-broadcast")
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 _SIZE, _LIMIT = r"(?P<needed>[\d.]+)(?P<unit>[KMGT]?)", r"(?P<there>[\d.]+)(?P<of>[KMGT]?)"
@@ -67,6 +68,7 @@ class SliceStep:
         roofline: of one chip; a bound where `effort` is "full", an estimate where a hasty compiler moves more than need
             be.
         collectives: in the order of the program.
+        traffic: bytes of one chip's main memory by the line that moves them, the lines that move most, see `traffic`.
     """
 
     topology: str
@@ -78,6 +80,7 @@ class SliceStep:
     work: Work | None = None
     roofline: Roofline | None = None
     collectives: tuple[Collective, ...] = ()
+    traffic: tuple[tuple[str, float], ...] = ()
 
     @property
     def gathered_activations(self) -> list[Collective]:
@@ -137,7 +140,8 @@ def compile_step(
     program = hlo_text.parse(compiled.as_text())
     found, messages = work(program), tuple(collectives(program, parameters, batch))
     bound = roofline(found, messages, topology.chip)
-    return dataclasses.replace(step, work=found, roofline=bound, collectives=messages)
+    lines = tuple(traffic(program).items())[:_LINES]
+    return dataclasses.replace(step, work=found, roofline=bound, collectives=messages, traffic=lines)
 
 
 def overflow(message: str) -> Memory:
@@ -170,5 +174,6 @@ def from_json(found: dict[str, Any]) -> SliceStep:
             "work": Work(**found["work"]) if found["work"] else None,
             "roofline": Roofline(**found["roofline"]) if found["roofline"] else None,
             "collectives": tuple(Collective(**{**one, "shape": tuple(one["shape"])}) for one in found["collectives"]),
+            "traffic": tuple((line, moved) for line, moved in found["traffic"]),
         }
     )

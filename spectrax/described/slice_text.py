@@ -10,6 +10,7 @@ from spectrax.diagnostics.collectives import Collective
 from spectrax.parallel.accelerators import Accelerator
 
 _ROWS = 12  # of collectives; the JSON has them all
+_LINES = 8  # of those that move most through memory
 _GIB = 2**30
 
 
@@ -67,6 +68,21 @@ def table(found: Sequence[Collective]) -> Any:
     if len(rows) > _ROWS:
         rest = sum(row["bytes"] for row in rows[_ROWS:])
         shown.add_row(f"{len(rows) - _ROWS} more", "", "", "", "", f"{_scaled(rest)}B")
+    return shown
+
+
+def traffic_table(step: SliceStep) -> Any:
+    """The lines that move most between a chip and its memory."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    shown = Table(title="Memory traffic of each chip", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    shown.add_column("caused by", overflow="fold")
+    for name in ("bytes a step", "of all"):
+        shown.add_column(name, justify="right")
+    whole = step.work.memory_bytes if step.work else 0
+    for source, moved in step.traffic[:_LINES]:
+        shown.add_row(_short(source) or "not known", f"{_scaled(moved)}B", f"{moved / whole:.0%}")
     return shown
 
 

@@ -60,6 +60,19 @@ def work(program: Program) -> Work:
     return Work(flops, passes, recomputed, traffic, unknown)
 
 
+def traffic(program: Program) -> dict[str, float]:
+    """Bytes that `Work.memory_bytes` counts, by the "file:line" that asked for them, most first; of a fusion, the line
+    of its result."""
+    found: dict[str, float] = {}
+    for run in runs(program):
+        for instruction in run.computation.instructions.values():
+            moved = run.times * memory_bytes(program, run.computation, instruction)
+            if moved:
+                source = program.source(instruction)
+                found[source] = found.get(source, 0) + moved
+    return dict(sorted(found.items(), key=lambda item: -item[1]))
+
+
 def product_flops(computation: Computation, instruction: Instruction) -> int:
     """Floating-point operations of a `dot` or a `convolution`; taps that fall into padding do not count."""
     left, right = (operand.outputs[0] for operand in computation.operands(instruction)[:2])

@@ -7,7 +7,7 @@ import pytest
 
 from spectrax.diagnostics import hlo_text
 from spectrax.diagnostics.collectives import collectives
-from spectrax.diagnostics.compiled_work import memory_bytes, work
+from spectrax.diagnostics.compiled_work import memory_bytes, traffic, work
 from spectrax.diagnostics.hlo_loops import runs
 
 # What XLA's compiler for CPUs makes of a step on eight devices, abridged: a gradient summed in each of five rounds, and
@@ -157,6 +157,20 @@ def test_products_count_each_round_and_what_a_full_precision_one_costs():
     assert done.flops == 5 * 2 * 8 * 16 * 16 and done.unknown_loops == 0
     full = CPU.replace("rhs_contracting_dims={0}", "rhs_contracting_dims={0}, operand_precision={highest,highest}")
     assert work(hlo_text.parse(full.replace("LOOP", KNOWN))).pass_flops == 6 * done.flops
+
+
+def test_traffic_is_told_by_the_line_that_asks_for_it():
+    def step(x, w):
+        y = jnp.tanh(x @ w)
+        return jnp.sort(y, axis=0)  # cannot be part of what comes before
+
+    x, w = np.ones((64, 128), np.float32), np.ones((128, 128), np.float32)
+    program = hlo_text.parse(jax.jit(step).lower(x, w).compile().as_text())
+    found = traffic(program)
+    assert sum(found.values()) == work(program).memory_bytes
+    assert list(found.values()) == sorted(found.values(), reverse=True)
+    first = step.__code__.co_firstlineno
+    assert {f"{__file__}:{first + 1}", f"{__file__}:{first + 2}"} <= set(found)
 
 
 def test_what_a_checkpoint_computes_again_is_told_apart():
