@@ -76,5 +76,5 @@ class SeenImages:
 
         class_names = self.spec.class_names
         labels = [int(example["label"]) for example in examples]
-        captions = [class_names[label] if class_names else str(label) for label in labels]
+        captions = [plots.short_name(class_names[label]) if class_names else str(label) for label in labels]
         return plots.sheet(np.stack([example["image"] for example in examples]), captions, names)

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-__all__ = ["Figure", "confusion", "predictions", "sheet"]
+__all__ = ["Figure", "confusion", "predictions", "sheet", "short_name"]
 
 _RIGHT, _WRONG = "#1a7f37", "#c62828"
+_LONGEST_NAME = 16  # characters that stand above an image beside a percentage
 
 
 def predictions(
@@ -38,9 +39,9 @@ def predictions(
     )
     for axes, index in zip(figure.subplots(rows, columns, squeeze=False).flat, order, strict=False):
         axes.imshow(_picture(images[index]), cmap="gray", interpolation="nearest")
-        truth = f"\nis {class_names[labels[index]]}" if wrong[index] else ""
+        truth = f"\nis {short_name(class_names[labels[index]])}" if wrong[index] else ""
         axes.set_title(
-            f"{class_names[predicted[index]]} {100 * certainty[index]:.0f}%{truth}",
+            f"{short_name(class_names[predicted[index]])} {100 * certainty[index]:.0f}%{truth}",
             color=_WRONG if wrong[index] else _RIGHT,
             fontsize=8,
         )
@@ -97,6 +98,12 @@ def confusion(counts: np.ndarray, class_names: Sequence[str]) -> Figure:
     axes.set_title(f"accuracy {np.trace(counts) / counts.sum():.4f} of {int(counts.sum())} examples")
     figure.colorbar(image, ax=axes, label="share of the true class", shrink=0.8)
     return figure
+
+
+def short_name(name: str) -> str:
+    """The name of a class where little room is: of several, as ImageNet's classes have them, the first."""
+    first = name if len(name) <= _LONGEST_NAME else name.split(",")[0]
+    return first if len(first) <= _LONGEST_NAME else f"{first[: _LONGEST_NAME - 1]}…"
 
 
 def _picture(image: np.ndarray) -> np.ndarray:

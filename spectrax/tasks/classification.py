@@ -157,7 +157,7 @@ class Classification:
 
     def sheet(self, inputs: np.ndarray, rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> plots.Figure:
         """The images as the model saw them, each with its likeliest class and its file."""
-        captions = [f"{row['label']} {100 * float(row['probability']):.0f}%" for row in rows]
+        captions = [f"{plots.short_name(row['label'])} {100 * float(row['probability']):.0f}%" for row in rows]
         return plots.sheet(inputs, captions, names)
 
     def figures(
