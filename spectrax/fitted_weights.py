@@ -109,7 +109,7 @@ class Beginning:
             fresh = {name for name in {*theirs, *ours} if any(re.search(pattern, name) for pattern in self.fresh)}
             for pattern in self.fresh:
                 if not any(re.search(pattern, name) for name in fresh):
-                    raise ConfigError(f"init_fresh: {pattern!r} fits no weight. There are: {', '.join(ours)}.")
+                    raise ConfigError(f"init_fresh: {pattern!r} fits no weight. There are: {trees.outline(ours)}.")
         compare_shapes(
             {name: told for name, told in shapes(theirs).items() if name not in fresh},
             {name: told for name, told in shapes(ours).items() if name not in fresh},

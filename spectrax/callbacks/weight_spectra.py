@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from spectrax.callbacks.callback import SilentCallback
 from spectrax.core.errors import ConfigError
 from spectrax.core.protocols import Observation, Observed
-from spectrax.core.trees import leaf_paths
+from spectrax.core.trees import leaf_paths, outline
 from spectrax.plots.spectra import singular_value_curves
 
 
@@ -53,7 +53,7 @@ class WeightSpectra(SilentCallback):
         chosen = {path for path in weights if _fits(path, self.layers)}
         for pattern in self.layers:
             if not any(re.search(pattern, path) for path in weights):
-                raise ConfigError(f"callback: {pattern!r} fits no weight. There are: {', '.join(weights)}.")
+                raise ConfigError(f"callback: {pattern!r} fits no weight. There are: {outline(weights)}.")
         return {path: self._values(path, np.asarray(weights[path], np.float64)) for path in sorted(chosen)}
 
     def _values(self, path: str, weight: np.ndarray) -> np.ndarray:

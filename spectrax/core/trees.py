@@ -4,13 +4,15 @@
 path strings such as `stages/0/blocks/1/mixer/gate`, so integers become digit strings here and turn back on merge.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import jax
 from flax import nnx
 
 Tree = dict[str, Any]
+
+_TOLD = 12  # names that a sentence bears
 
 
 def split_module(module: nnx.Module) -> tuple[Any, Tree, Tree]:
@@ -38,6 +40,16 @@ def leaf_paths(tree: Any) -> Iterator[tuple[str, Any]]:
 def path_string(path: tuple[Any, ...]) -> str:
     """A key path of `jax.tree_util` as text: `stages/0/blocks/1/mixer/gate`."""
     return jax.tree_util.keystr(path, simple=True, separator="/")
+
+
+def outline(paths: Iterable[str]) -> str:
+    """Paths for a sentence; of many only their beginnings, as far as a sentence bears them: `head/bias, stages/0/…`."""
+    parts = [path.split("/") for path in paths]
+    for depth in range(max(map(len, parts), default=1), 0, -1):
+        told = list(dict.fromkeys("/".join([*part[:depth], *["…"][: len(part) - depth]]) for part in parts))
+        if len(told) <= _TOLD:
+            break
+    return ", ".join(told)
 
 
 def parameter_count(tree: Any) -> int:

@@ -11,7 +11,7 @@ import optax
 
 from spectrax.core.errors import ConfigError
 from spectrax.core.module_calls import modules
-from spectrax.core.trees import leaf_paths, path_string
+from spectrax.core.trees import leaf_paths, outline, path_string
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Freezing:
         paths = [path for path, _ in leaf_paths(parameters)]
         for pattern in self.patterns:
             if not any(re.search(pattern, path) for path in paths):
-                raise ConfigError(f"optimizer.freeze: {pattern!r} fits no parameter. There are: {', '.join(paths)}.")
+                raise ConfigError(f"optimizer.freeze: {pattern!r} fits no parameter. There are: {outline(paths)}.")
         if all(map(self._fits, paths)):
             raise ConfigError("optimizer.freeze leaves no parameter to train. Name fewer of them.")
         return jax.tree_util.tree_map_with_path(lambda path, _: self._fits(path_string(path)), parameters)

@@ -128,3 +128,12 @@ def test_what_makes_no_sense_is_named(changes, words):
     with pytest.raises(ConfigError, match=words):
         rule = Optimizer(ADAMW, **changes).build(optax.constant_schedule(0.1))
         rule.update(parameters, rule.init(parameters), parameters)
+
+
+def test_many_parameters_are_told_by_what_their_paths_begin_with():
+    parameters = {"head": jnp.ones(2), "blocks": {str(index): {"kernel": jnp.ones((2, 2))} for index in range(5)}}
+    deep = {"stages": {str(index): parameters for index in range(4)}, "norm": jnp.ones(2)}
+    rule = Optimizer(ADAMW, freeze=["^haed/"]).build(optax.constant_schedule(0.1))
+    told = "norm, stages/0/blocks/…, stages/0/head, stages/1/blocks/…"
+    with pytest.raises(ConfigError, match=f"There are: {told}.*stages/3/head\\.$"):
+        rule.init(deep)
