@@ -10,7 +10,7 @@ import numpy as np
 
 from spectrax.core.errors import DataMissing
 from spectrax.core.protocols import DataCard
-from spectrax.data import published_archives
+from spectrax.data import matlab_files, published_archives
 from spectrax.data.record_shards import Picture, Shard
 
 _ADDRESS = "ai.stanford.edu/~jkrause"
@@ -123,7 +123,7 @@ def _annotations(content: bytes, path: Path) -> dict[int, int]:
 
 
 def _variable(content: bytes, path: Path, name: str) -> Any:
-    found = published_archives.matlab(content, path).get(name)
+    found = matlab_files.variables(content, path, name).get(name)
     if found is None:
         raise DataMissing(f"{path} holds no {name}. Download it anew.")
     return found

@@ -10,7 +10,7 @@ import numpy as np
 
 from spectrax.core.errors import DataMissing
 from spectrax.core.protocols import DataCard
-from spectrax.data import published_archives
+from spectrax.data import matlab_files, published_archives
 from spectrax.data.record_shards import Picture, Shard
 
 _ADDRESS = "https://www.robots.ox.ac.uk/~vgg/data/flowers/102"
@@ -119,7 +119,7 @@ class FlowerPictures:
 
     def _variable(self, name: str, variable: str) -> np.ndarray:
         path = self.directory / name
-        found = published_archives.matlab(path.read_bytes(), path).get(variable)
+        found = matlab_files.variables(path.read_bytes(), path, variable).get(variable)
         if not np.issubdtype(np.asarray(found).dtype, np.number):
             raise DataMissing(f"{path} holds no numbers called {variable}. Download it anew.")
         return np.atleast_1d(found).astype(int).ravel()

@@ -2,19 +2,19 @@
 
 import contextlib
 import functools
+import gzip
 import hashlib
-import io
 import re
 import tarfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from spectrax.core.errors import DataMissing
 from spectrax.data.record_shards import Picture
 
 _LARGEST = 2**26  # bytes that a picture may have
+_CHUNK = 2**20  # bytes
 _DAMAGE = (tarfile.TarError, EOFError, zlib.error, OSError)
 
 
@@ -96,21 +96,13 @@ def pictures(path: Path, pattern: str, shown: str, label: Callable[[int], int | 
             yield Picture(name.rpartition("/")[2], b"" if member.size > _LARGEST else read(), found)
 
 
-def matlab(content: bytes, path: Path) -> Mapping[str, Any]:
-    """The variables of a MATLAB file. Raises `DataMissing` when it is none."""
-    from scipy.io import loadmat
-
-    try:
-        return loadmat(io.BytesIO(content), squeeze_me=True)
-    except Exception as error:  # of a damaged file SciPy's reader says anything
-        raise DataMissing(f"{path} is not a whole MATLAB file ({error}). Download it anew.") from error
-
-
 def _members(path: Path) -> Iterator[tuple[tarfile.TarInfo, Callable[[], bytes]]]:
     """Every member in order, with what reads it."""
-    with _told(path), tarfile.open(path, "r|gz") as archive:
+    with _told(path), gzip.open(path) as file, tarfile.open(fileobj=file, mode="r|") as archive:
         for member in archive:
             yield member, functools.partial(_read, archive, member, path)
+        while file.read(_CHUNK):  # the checksum is at the end
+            pass
 
 
 def _read(archive: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> bytes:

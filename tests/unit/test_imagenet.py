@@ -152,6 +152,13 @@ def _another_kit(directory):
     (directory / "ILSVRC2012_devkit_t12.tar.gz").write_bytes(archive.tar({"readme": b""}, "w:gz"))
 
 
+def _damaged_kit(directory):
+    path = directory / "ILSVRC2012_devkit_t12.tar.gz"
+    content = bytearray(path.read_bytes())
+    content[146] ^= 255  # within the labels, where only the checksum tells
+    path.write_bytes(content)
+
+
 @pytest.mark.parametrize(
     "spoil, said",
     [
@@ -159,7 +166,8 @@ def _another_kit(directory):
         (_stranger, r"n01440764\.tar holds '\.\./\.\./escaped\.JPEG'"),
         (_cut_short, "not a whole tar archive"),
         (_no_synset, r"n02105855\.tar is not there"),
-        (_another_kit, "not the development kit"),
+        (_another_kit, r"does not hold ILSVRC2012_devkit_t12/data/meta\.mat"),
+        (_damaged_kit, r"devkit_t12\.tar\.gz is not a whole"),
     ],
 )
 def test_files_that_are_not_as_they_should_be_are_a_sentence(tmp_path, spoil, said):

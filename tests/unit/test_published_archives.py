@@ -215,12 +215,23 @@ WRONG = {
     "half an archive": ("cars196", "cars_test.tgz", lambda: cars()["cars_test.tgz"][:2000], "is not a whole .tar.gz"),
     "no label": ("cars196", "cars_test.tgz", lambda: archived({"cars_test/00009.jpg": b"x"}), "00009, which has no"),
     "not MATLAB's": ("flowers102", "setid.mat", lambda: b"MATLAB, perhaps", "setid.mat is not a whole MATLAB file"),
+    "a crash": ("flowers102", "setid.mat", lambda: crashing(), "setid.mat is not a whole MATLAB file"),
     "no such variable": ("flowers102", "imagelabels.mat", lambda: mat(names=[1]), "holds no numbers called labels"),
     "a split short": ("flowers102", "setid.mat", lambda: mat(trnid=[1], valid=[2], tstid=[3]), "of the 9 pictures"),
     "a batch cut short": ("cifar10", "cifar-10-binary.tar.gz", cut_short, r"data_batch_3\.bin in .* 3,073 bytes"),
+    "a wrong checksum": (
+        "cifar10", "cifar-10-binary.tar.gz", lambda: archived(cifar10())[:-8] + bytes(8), "is not a whole .tar.gz",
+    ),
     "a link": ("cifar100", "cifar-100-binary.tar.gz", lambda: linked(), r"train\.bin, but not as it is published"),
     "other classes": ("cifar100", "cifar-100-binary.tar.gz", other_classes, "names other classes"),
 }  # fmt: skip
+
+
+def crashing():
+    """A type that no array has, on which SciPy's reader ends the whole process."""
+    content = bytearray(mat(trnid=np.array([["a", "bc"]], object)))
+    content[144] = 5
+    return bytes(content)
 
 
 def twice(name):
