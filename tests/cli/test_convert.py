@@ -16,7 +16,7 @@ from spectrax import convert
 from spectrax.core.errors import CheckpointError
 from spectrax.core.trees import leaf_paths, split_module
 from spectrax.evaluate import load_run
-from spectrax.importers import state_files
+from spectrax.importers import state_files, verification
 from spectrax.importers import svt as importer
 from spectrax.importers.svt import sizes
 from spectrax.models.svt import SVT
@@ -113,6 +113,26 @@ def test_sizes_are_found_from_keys_and_shapes(name):
     assert f"dataset.image_size={case.pop('image_size')}" in words
     assert ("dataset=image_folder" in words) == (case["num_classes"] != 1000)
     assert sizes.model_sizes(state).items() >= {key: case[key] for key in case if key != "heads"}.items()
+
+
+def test_a_file_of_pytorch_cut_anywhere_is_a_sentence(tmp_path):
+    torch = pytest.importorskip("torch")
+    path = tmp_path / "old.pth"
+    torch.save({"a": torch.zeros(2)}, path, _use_new_zipfile_serialization=False)
+    content = path.read_bytes()
+    for length in range(0, len(content), 2):
+        path.write_bytes(content[:length])
+        with pytest.raises(CheckpointError, match=r"old\.pth (is not a whole file|was not opened)"):
+            state_files.read(path)
+
+
+def test_damage_in_compressed_arrays_is_a_sentence(tmp_path):
+    np.savez_compressed(tmp_path / "io.npz", input=np.arange(64.0), output=np.zeros(1))
+    content = bytearray((tmp_path / "io.npz").read_bytes())
+    content[60:80] = bytes([255] * 20)
+    (tmp_path / "io.npz").write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"io\.npz is no \.npz file of plain arrays"):
+        verification.read(tmp_path / "io.npz")
 
 
 @pytest.mark.parametrize("wrapped", ["alone", "state_dict", "model.state_dict", "model/state_dict"])

@@ -72,6 +72,10 @@ def test_a_file_that_is_no_map_is_refused_and_not_run(tmp_path):
     path.write_bytes(pickle.dumps(Malicious()))
     with pytest.raises(DataMissing, match="more than a tensor"):
         maps(tmp_path).prepare(1, progress=False)
+    torch.save(torch.zeros(2, 5, 4, 4), path, _use_new_zipfile_serialization=False)
+    path.write_bytes(path.read_bytes()[:18])
+    with pytest.raises(DataMissing, match="is damaged"):
+        maps(tmp_path).prepare(1, progress=False)
     torch.save(torch.zeros(2, 5, 18, 18), path)
     with pytest.raises(DataMissing, match=r"\(2, 5, 18, 18\) where \(2, 5, 4, 4\).*dataset\.label_maps\.size"):
         maps(tmp_path).prepare(1, progress=False)
