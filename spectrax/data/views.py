@@ -13,6 +13,9 @@ from spectrax.core.errors import ConfigError
 from spectrax.data.transforms import WHOLE, Box, CentreCrop, Pad, PadAndCrop, Transform
 
 _UNTOLD = (CentreCrop, Pad, PadAndCrop)
+_ORDER = (
+    "dataset.train: with label maps, transforms that crop or mirror should come before those that move what is seen."
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +34,7 @@ class View:
     def cropped(self, box: Box) -> "View":
         """The view of a box of this image. Raises `ConfigError` when it was moved inside its box before."""
         if self.matrix is not None:
-            raise ConfigError("Transforms that crop or mirror should come before those that move what is seen.")
+            raise ConfigError(_ORDER)
         top, left, bottom, right = self.box
         height, width = bottom - top, right - left
         return View((top + box[0] * height, left + box[1] * width, top + box[2] * height, left + box[3] * width))
@@ -46,14 +49,18 @@ class View:
         """Of places in the picture, in parts of its sides: what the image shows there in place of what the box holds.
 
         Returns:
-            x and y in the picture from where it comes, and whether that lies in the box; outside is only fill.
+            x and y in the picture from where it comes, and whether that was in the box; what was not is only fill.
         """
         if self.matrix is None:
             return x, y, np.ones(np.broadcast_shapes(x.shape, y.shape), bool)
         top, left, bottom, right = self.box
         inner = np.stack(np.broadcast_arrays((x - left) / (right - left), (y - top) / (bottom - top), 1.0))
         u, v, _ = np.tensordot(self.matrix, inner, 1)
-        inside = (u >= 0) & (u < 1) & (v >= 0) & (v < 1)
+        # Places just outside the box are looked at too, where labels are interpolated: fill is there what is fill at
+        # the border beside them.
+        border = np.concatenate([np.clip(inner[:2], 0, np.nextafter(1, 0)), inner[2:]])
+        at = np.tensordot(self.matrix, border, 1)[:2]
+        inside = np.all((at >= 0) & (at < 1), axis=0)
         return left + u * (right - left), top + v * (bottom - top), inside
 
 
@@ -75,8 +82,13 @@ def viewed(
 
 
 def check(transforms: Sequence[Transform]) -> None:
-    """Raises `ConfigError` for transforms that change places and cannot tell how."""
+    """Raises `ConfigError` for transforms that change places and cannot tell how, or in an order that cannot be
+    followed."""
+    moved = False
     for transform in transforms:
+        if moved and hasattr(transform, "placed"):
+            raise ConfigError(_ORDER)
+        moved |= hasattr(transform, "warped")
         if isinstance(transform, _UNTOLD):
             raise ConfigError(
                 f"{type(transform).__name__} in dataset.train does not tell where in its picture an image lies, which "

@@ -13,6 +13,7 @@ from spectrax.data.label_maps import LabelMaps
 from spectrax.data.rand_augment import GEOMETRY, OPERATIONS, Draw, RandAugment
 from spectrax.data.transforms import HorizontalFlip, PadAndCrop, RandomResizedCrop, ToFloat, apply
 from spectrax.data.views import View, check, viewed
+from spectrax.tasks import token_targets
 
 SHAPE = (5, 4, 4)
 
@@ -130,6 +131,16 @@ def test_labels_follow_a_crop_that_was_mirrored_and_then_moved():
     assert (shown != moved).any(-1).mean() < 0.06
 
 
+def test_labels_at_the_border_of_a_crop_keep_their_scores():
+    """RoI-align looks at places beside the crop, which are no fill because what is inside was moved a little."""
+    closer = np.array([[0.99, 0, 0.005], [0, 0.99, 0.005], [0, 0, 1]])
+    view = View().cropped((0.3, 0.3, 0.7, 0.7)).warped(closer)
+    scores, classes = label_maps.follow(np.full((1, 9, 9), 8, np.float16), np.zeros((1, 9, 9), np.int16), view)
+    batch = {"label_scores": scores[None], "label_classes": classes[None], "crop_box": np.float32([view.box])}
+    _, tokens = token_targets.of_batch(batch, 2, (4, 4))
+    np.testing.assert_allclose(tokens[0, :, 0], 1 / (1 + np.exp(-8)), rtol=1e-5)
+
+
 def test_rand_augment_tells_what_it_moved():
     picture, augment = ramps(32, 32), RandAugment(methods=("nearest",))
     told = 0
@@ -145,3 +156,5 @@ def test_rand_augment_tells_what_it_moved():
 def test_a_crop_that_cannot_be_followed_is_refused():
     with pytest.raises(ConfigError, match=r"PadAndCrop.*dataset\.label_maps=null"):
         check([HorizontalFlip(), PadAndCrop(2)])
+    with pytest.raises(ConfigError, match="should come before"):
+        check([RandAugment(), RandomResizedCrop(8)])
