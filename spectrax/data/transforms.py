@@ -62,7 +62,7 @@ class Normalise:
 
 @dataclasses.dataclass(frozen=True)
 class Resize:
-    """The shorter side becomes `size` pixels; the other keeps the ratio.
+    """The shorter side becomes `size` pixels; the other keeps the ratio, rounded down as in torchvision.
 
     Attributes:
         kept: the part of the shorter side that a crop of `size` pixels will keep: it becomes `size / kept`, rounded
@@ -79,9 +79,9 @@ class Resize:
             raise ConfigError(f"Resize's kept={self.kept} must be above 0 and at most 1.")
 
     def __call__(self, image: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
-        height, width = image.shape[:2]
-        scale = int(self.size / self.kept) / min(height, width)
-        return resize(image, (round(height * scale), round(width * scale)), self.method)
+        size, shorter = int(self.size / self.kept), min(image.shape[:2])
+        height, width = (size * side // shorter for side in image.shape[:2])
+        return resize(image, (height, width), self.method)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +94,7 @@ class CentreCrop:
     def __call__(self, image: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
         missing = [max(0, self.size - side) for side in image.shape[:2]]
         image = np.pad(image, [(m // 2, m - m // 2) for m in missing] + [(0, 0)])
-        top, left = ((side - self.size) // 2 for side in image.shape[:2])
+        top, left = (round((side - self.size) / 2) for side in image.shape[:2])  # halves to even, as in torchvision
         return image[top : top + self.size, left : left + self.size]
 
 

@@ -341,6 +341,13 @@ def test_transforms_give_the_sizes_they_say():
     assert transforms.RandomResizedCrop(8)(picture(2, 200), rng).shape == (8, 8, 3)
 
 
+def test_evaluation_rounds_as_torchvision_does():
+    assert transforms.Resize(224, kept=0.96)(picture(375, 500), None).shape == (233, 310, 3)
+    numbered = np.arange(7)[None, :, None] * np.ones((4, 1, 1), np.uint8)
+    np.testing.assert_array_equal(transforms.CentreCrop(4)(numbered, None)[0, :, 0], [2, 3, 4, 5])
+    np.testing.assert_array_equal(transforms.CentreCrop(4)(numbered[:, :5], None)[0, :, 0], [0, 1, 2, 3])
+
+
 def test_a_whole_window_is_a_resize():
     image = picture(30, 30)
     crop = transforms.RandomResizedCrop(16, scale=(1, 1), ratio=(1, 1), methods=("bicubic",))
