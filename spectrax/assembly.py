@@ -1,5 +1,6 @@
 """From a checked config to the object graph that a trainer runs."""
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,18 +20,24 @@ def assemble(config: DictConfig, devices: Sequence[Any] | None = None) -> Experi
     Raises:
         ConfigError: when a constructor refuses its arguments.
     """
-    dataset, task = build(config.dataset), build(config.task)
-    if hasattr(task, "named"):
-        task = task.named(dataset.spec.class_names)
-    return Experiment(
+    dataset = build(config.dataset)
+    experiment = Experiment(
         name=config.experiment,
         run_dir=Path(config.run_dir),
         seed=config.seed,
         make_model=partial(config.model),
         dataset=dataset,
         loader=build(config.loader, dataset=dataset),
-        task=task,
+        task=build(config.task),
         layout=build(config.mesh, **({} if devices is None else {"devices": devices})),
         writers=[build(node) for node in config.writer.values() if node is not None],
         callbacks={name: build(node) for name, node in (config.get("callback") or {}).items() if node is not None},
     )
+    return with_class_names(experiment)
+
+
+def with_class_names(experiment: Experiment) -> Experiment:
+    """The experiment whose task knows the names of the classes, which some data tell only once they are prepared."""
+    if not hasattr(experiment.task, "named"):
+        return experiment
+    return dataclasses.replace(experiment, task=experiment.task.named(experiment.dataset.spec.class_names))

@@ -29,7 +29,7 @@ def run(config: "DictConfig", overrides: list[str]) -> int:
 
 
 def _train(config: "DictConfig", overrides: list[str]) -> int:
-    from spectrax.assembly import assemble
+    from spectrax.assembly import assemble, with_class_names
     from spectrax.config.build import build
     from spectrax.core import remote
     from spectrax.parallel import agreement, devices, startup
@@ -59,7 +59,7 @@ def _train(config: "DictConfig", overrides: list[str]) -> int:
         agreement.on_first(lambda: agree_on_data(run_dir, experiment.dataset))
         if agreement.is_writer():
             run_directory.record_environment(run_dir, devices.describe_devices())
-        summary = trainer.run(experiment)
+        summary = trainer.run(with_class_names(experiment))
         if agreement.is_writer():
             _print_summary(summary, run_dir)
     return 0

@@ -88,12 +88,14 @@ class Imagenet2012(SeenImages):
 
     @property
     def spec(self) -> DatasetSpec:
-        """Sizes and words are those prepared; the published ones where nothing is."""
+        """Sizes and words are those prepared, the published sizes where nothing is; words only of as many classes as
+        stated, so that a model can be described and used beside other data."""
         sizes, words = self._published, ()
         found = self._found()
         if found is not None:
             # A property: what was known before a preparation does not hold after it.
             sizes, words = {**sizes, **_prepared_sizes(found, sizes)}, _words(found)
+            words = words if len(words) == self._num_classes else ()
         return DatasetSpec(self.fields, sizes, tuple(self._class_names or words))
 
     def prepare(self, progress: bool = True) -> Path:
@@ -110,6 +112,7 @@ class Imagenet2012(SeenImages):
     def _prepare(self, progress: bool) -> Path:
         found = newest_version(self._root, "5.*.*")
         if found is not None:
+            self._check_classes(found)
             return found
         if self._manual_dir is None:
             raise DataMissing(
@@ -129,6 +132,14 @@ class Imagenet2012(SeenImages):
         )
         preparation.run(pictures_in(self._manual_dir), self.card(), progress)
         return preparation.target
+
+    def _check_classes(self, version: Path) -> None:
+        classes = len(_words(version))
+        if classes not in (0, self._num_classes):
+            raise DataMissing(
+                f"{version} was prepared with {classes:,} classes, and dataset.num_classes={self._num_classes:,}. "
+                f"Give another data_dir=DIR, or dataset.num_classes={classes}."
+            )
 
     def split(self, name: str) -> StoredSplit:
         """Random access to stored examples by TFDS."""

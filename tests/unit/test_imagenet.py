@@ -10,6 +10,7 @@ from PIL import Image
 
 import spectrax
 from spectrax import prepare
+from spectrax.assembly import assemble, with_class_names
 from spectrax.config.build import build
 from spectrax.core.errors import DataMissing
 from spectrax.data import record_shards
@@ -61,6 +62,22 @@ def test_every_picture_has_its_label_and_stays_as_it_was(prepared):
     assert [(validation[i]["file_name"].decode(), validation[i]["label"]) for i in range(6)] == expected
     report = json.loads((version / "preparation.json").read_text())
     assert report == {"corrupt": {}, "rewritten": ["n01440764_1.JPEG", "n02105855_2933.JPEG"]}
+
+
+def test_a_run_knows_words_that_its_own_preparation_found(official, tmp_path):
+    config = spectrax.compose("svt_imagenet_plain", [f"data_dir={tmp_path}", *SIZES])
+    config.dataset.manual_dir = str(official)
+    experiment = assemble(config)
+    assert experiment.task.class_names is None
+    experiment.dataset.prepare(progress=False)
+    assert with_class_names(experiment).task.class_names == archive.WORDS
+
+
+def test_data_of_other_classes_are_told_and_spoil_nothing_that_needs_no_data(prepared):
+    other = dataset(prepared[1], None, "dataset.num_classes=5")
+    assert other.spec.class_names == ()
+    with pytest.raises(DataMissing, match=r"5\.1\.0 was prepared with 4 classes, and dataset\.num_classes=5\."):
+        other.prepare(progress=False)
 
 
 def test_an_interrupted_preparation_goes_on_with_the_shard_that_was_open(official, tmp_path, monkeypatch, capsys):
