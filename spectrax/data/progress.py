@@ -17,8 +17,9 @@ def counting(title: str, total: int, shown: bool = True) -> Iterator[Callable[[i
         with _bar(title, total) as advance:
             yield advance
     else:
-        yield _plain(title, total)
-        print(f"{title}: {total:,} of {total:,}", flush=True)
+        lines = _Lines(title, total)
+        yield lines.advance
+        lines.close()
 
 
 @contextlib.contextmanager
@@ -38,16 +39,25 @@ def _bar(title: str, total: int) -> Iterator[Callable[[int], None]]:
         yield advance
 
 
-def _plain(title: str, total: int) -> Callable[[int], None]:
-    start, done, printed = time.monotonic(), 0, time.monotonic()
+class _Lines:
+    """A line every few seconds, and one at the end of what was done."""
 
-    def advance(count: int) -> None:
-        nonlocal done, printed
-        done += count
+    def __init__(self, title: str, total: int):
+        self._title, self._total, self._done = title, total, 0
+        self._start = self._printed = time.monotonic()
+
+    def advance(self, count: int) -> None:
+        self._done += count
         now = time.monotonic()
-        if now - printed >= _PLAIN_PERIOD:
-            printed = now
-            rate = done / (now - start)
-            print(f"{title}: {done:,} of {total:,}  {rate:,.0f}/s  {(total - done) / rate:.0f} s left", flush=True)
+        if now - self._printed >= _PLAIN_PERIOD:
+            self._printed = now
+            rate = self._done / (now - self._start)
+            left = (self._total - self._done) / max(rate, 1e-9)
+            self._print(f"  {rate:{',.0f' if rate >= 1 else '.2g'}}/s  {left:,.0f} s left")
 
-    return advance
+    def close(self) -> None:
+        if self._total:
+            self._print("")
+
+    def _print(self, more: str) -> None:
+        print(f"{self._title}: {self._done:,} of {self._total:,}{more}", flush=True)
