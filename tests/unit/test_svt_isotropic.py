@@ -32,6 +32,13 @@ def test_parameter_counts_are_near_the_reported_ones(size):
         assert counts["channel"] == 20_581_480  # as computed from the formula of the channel mixer
 
 
+def test_the_recipe_is_that_of_the_skeleton():
+    """SpectFormer's: mixup and cutmix in turns, gradients clipped, neither erasing nor repeated augmentation."""
+    config = spectrax.compose("svt_isotropic")
+    assert (config.task.mixup, config.task.cutmix, config.task.erasing) == (0.8, 1.0, 0.0)
+    assert config.optimizer.clip_norm == 1.0 and config.loader.repeats == 1
+
+
 def test_a_scatter_block_has_one_residual_and_drop_path_leaves_it_alone():
     """With the feed-forward network's last layer at zero the whole block is the identity."""
     model = IsotropicSVT(**TINY, drop_path=0.5, rngs=nnx.Rngs(0))
