@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 _PLAIN_PERIOD = 10.0  # seconds between two plain progress lines
 _SHOWN = ("loss", "accuracy", "relative_l2")
+_MOST = 12  # metrics in a line
 
 logger = logging.getLogger("spectrax")
 
@@ -53,8 +54,10 @@ class ConsoleWriter:
         if split == "train":
             self._latest = shown
         else:
-            shown = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
-            logger.info("step %d  %s: %s", step, split, shown)
+            shown = [f"{name} {value:.4f}" for name, value in metrics.items()]
+            if len(shown) > _MOST:
+                shown[_MOST - 1 :] = [f"and {len(shown) - _MOST + 1:,} more in metrics.csv"]
+            logger.info("step %d  %s: %s", step, split, "  ".join(shown))
 
     def timing(self, step: int, timings: Mapping[str, float]) -> None:
         """Move the bar, or print a line every few seconds."""

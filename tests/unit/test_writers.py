@@ -8,6 +8,7 @@ from training_pieces import experiment, trainer
 
 from spectrax.core.errors import RunDirectoryError
 from spectrax.training.writing import Writers
+from spectrax.writers.console import ConsoleWriter
 from spectrax.writers.csv import CsvWriter
 from spectrax.writers.json_lines import JsonLinesWriter
 from spectrax.writers.tensorboard import TensorBoardWriter
@@ -83,3 +84,14 @@ def test_wandb_offline_keeps_everything_below_the_run_directory(tmp_path, monkey
     trainer(steps=10).run(experiment(run_dir, writers=[CsvWriter(), WandbWriter(mode="offline")]))
     stored = list((run_dir / "wandb").glob("offline-run-*/*.wandb"))
     assert stored and b"validation/accuracy" in stored[0].read_bytes()
+
+
+def test_a_line_on_the_screen_holds_a_few_metrics(caplog):
+    writer = ConsoleWriter()
+    with caplog.at_level("INFO", "spectrax"):
+        writer.write(7, "test", {"loss": 0.5})
+        writer.write(7, "spectra", {f"norm/{index}": 1.0 for index in range(40)})
+    few, many = (record.getMessage() for record in caplog.records)
+    assert few == "step 7  test: loss 0.5000"
+    assert many.startswith("step 7  spectra: norm/0 1.0000  norm/1 1.0000") and many.count("norm/") == 11
+    assert many.endswith("and 29 more in metrics.csv")
