@@ -1,7 +1,7 @@
 """A person's own pictures: PNG and JPEG files of any size, mode and orientation."""
 
 import contextlib
-import warnings
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -13,6 +13,8 @@ from spectrax.core.errors import UnreadableFile
 from spectrax.data.transforms import resize
 
 _FORMATS = ("PNG", "JPEG")
+# Pillow's words for damage inside a file, the last ones in what a camera noted.
+_DAMAGE = (ValueError, SyntaxError, EOFError, TypeError, KeyError, IndexError, struct.error)
 
 
 def read_picture(path: Path, channels: int) -> np.ndarray:
@@ -41,17 +43,18 @@ def read_picture(path: Path, channels: int) -> np.ndarray:
 def opened_picture(source: Path | BinaryIO) -> Iterator[Image.Image]:
     """A PNG or JPEG picture, to be decoded inside. Raises `UnreadableFile`, also for what is found there."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(source, formats=_FORMATS) as picture:
-                yield picture
+        with Image.open(source, formats=_FORMATS) as picture:
+            # Pillow only warns; to make that an error would change what all threads are warned of.
+            if picture.width * picture.height > Image.MAX_IMAGE_PIXELS:
+                raise Image.DecompressionBombError
+            yield picture
     except Image.UnidentifiedImageError as error:
         raise UnreadableFile("is neither a PNG nor a JPEG picture") from error
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise UnreadableFile(f"has more than {Image.MAX_IMAGE_PIXELS:,} pixels") from error
     except OSError as error:
         raise UnreadableFile(f"cannot be read ({error.strerror or error})") from error
-    except (ValueError, SyntaxError, EOFError) as error:  # Pillow's words for damage inside a file
+    except _DAMAGE as error:
         raise UnreadableFile(f"is damaged ({error})") from error
 
 

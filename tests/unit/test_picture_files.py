@@ -1,12 +1,17 @@
 """A person's own pictures: every mode, orientation and kind of damage."""
 
+import struct
+import warnings
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from spectrax.core.errors import UnreadableFile
 from spectrax.data import picture_files
-from spectrax.data.picture_files import read_picture, stored_like
+from spectrax.data.picture_files import opened_picture, read_picture, stored_like
+
+ORIENTATION, RESOLUTION = 274, 282  # tags of a camera's notes
 
 
 def colours():
@@ -72,6 +77,29 @@ def test_what_is_wrong_with_a_file_is_said(tmp_path, name, change, words):
         read_picture(path, 3)
 
 
+def test_damage_in_what_the_camera_noted_is_said(tmp_path):
+    notes = Image.Exif()
+    notes[ORIENTATION], notes[RESOLUTION] = 6, 72.0
+    Image.fromarray(colours()).save(tmp_path / "noted.jpg", exif=notes)
+    content = (tmp_path / "noted.jpg").read_bytes()
+    of_text = content.replace(struct.pack("<HH", RESOLUTION, 5), struct.pack("<HH", RESOLUTION, 2))
+    of_text = of_text.replace(struct.pack(">HH", RESOLUTION, 5), struct.pack(">HH", RESOLUTION, 2))
+    assert of_text != content
+    (tmp_path / "noted.jpg").write_bytes(of_text)
+    with pytest.raises(UnreadableFile, match="is damaged"):
+        read_picture(tmp_path / "noted.jpg", 3)
+
+
+def test_files_opened_by_several_threads_leave_warnings_alone(tmp_path):
+    Image.fromarray(colours()).save(tmp_path / "a.png")
+    before = list(warnings.filters)
+    first, second = (opened_picture(tmp_path / "a.png") for _ in range(2))
+    first.__enter__(), second.__enter__()
+    first.__exit__(None, None, None), second.__exit__(None, None, None)
+    assert warnings.filters == before
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_missing_files_and_huge_ones(tmp_path, monkeypatch):
     with pytest.raises(UnreadableFile, match="No such file"):
         read_picture(tmp_path / "gone.png", 3)
