@@ -46,7 +46,7 @@ def columns(comparison: Comparison) -> list[Column]:
         Column("step", lambda run: run.step, whole),
         Column("status", status, str),
         Column("examples/s", lambda run: run.examples_per_second, whole),
-        Column("time", lambda run: run.seconds, clock),
+        Column("time", whole_time, clock),
     ]
 
 
@@ -99,6 +99,11 @@ def _key_column(key: str, run_of: Callable[[Any], Run]) -> Column:
 def status(run: Run) -> str:
     """Whether the run came to its end."""
     return "finished" if run.finished else "unfinished"
+
+
+def whole_time(run: Run) -> float | None:
+    """Seconds of training, evaluation and saving, with compilation."""
+    return None if run.seconds is None else run.seconds + (run.compile_seconds or 0.0)
 
 
 def tidy(comparison: Comparison) -> str:

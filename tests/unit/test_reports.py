@@ -179,6 +179,12 @@ def test_runs_that_differ_in_their_seed_alone_are_averaged(sweep):
     assert "| `digits` | `2` | 3 | 0.9210 ± 0.001 |" in table.markdown(found)
 
 
+def test_a_run_took_the_time_that_training_told(sweep):
+    found = compare(read_all(sweep))
+    (column,) = [column for column in table.columns(found) if column.title == "time"]
+    assert {column.shown(run) for run in found.runs} == {"1:20", ""}  # 75 s and 5.5 of compilation; not told yet
+
+
 def test_the_csv_file_holds_every_run_with_every_digit(sweep):
     found = compare(read_all(sweep))
     rows = list(csv.DictReader(io.StringIO(table.tidy(found))))
