@@ -161,14 +161,15 @@ def _read(name: str) -> dict[str, Any]:
 
 
 def _print(found: "Mapping[str, Any]") -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from spectrax.core.screen import standard_output
 
     title = f"{found['experiment']} on {found['device']}, batches of {found['batch_size']:,}, {found['precision']}"
     table = Table(title=title, show_header=False, title_justify="left")
     for name, value in _rows(found):
         table.add_row(name, value)
-    Console(soft_wrap=True).print(table)
+    standard_output().print(table)
 
 
 def _rows(found: "Mapping[str, Any]") -> list[tuple[str, str]]:
@@ -199,10 +200,11 @@ def _timing(spread: "Mapping[str, float]") -> str:
 
 
 def _print_comparison(old: "Mapping[str, Any]", new: "Mapping[str, Any]") -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(soft_wrap=True, highlight=False)
+    from spectrax.core.screen import standard_output
+
+    console = standard_output()
     table = Table(title=f"{old['experiment']} -> {new['experiment']}", title_justify="left")
     for title in ("", "before", "now", "now / before", ""):
         table.add_column(title, justify="right" if title else "left")

@@ -142,11 +142,10 @@ def device_memory() -> int | None:
 
 
 def _print(config: "DictConfig", found: "Mapping[str, Any]") -> None:
-    from rich.console import Console
-
+    from spectrax.core.screen import standard_output
     from spectrax.described import experiment_text
 
-    console = Console(soft_wrap=True, highlight=False)
+    console = standard_output()
     console.print(experiment_text.graph(config))
     console.print(experiment_text.modules(found["modules"]))
     step = found.get("training_step")

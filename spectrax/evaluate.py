@@ -188,13 +188,14 @@ def _write(output: "Path | epath.Path", record: "Mapping[str, Any]") -> None:
 
 
 def _print(record: "Mapping[str, Any]") -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from spectrax.core.screen import standard_output
 
     table = Table(title=f"{record['split']} split, step {record['step']}", show_header=False, title_justify="left")
     for name, value in record["metrics"].items():
         table.add_row(name, f"{value:.6f}")
-    Console(soft_wrap=True).print(table)
+    standard_output().print(table)
 
 
 main = plain_command(run, __doc__, _KEYS, required=["checkpoint"])

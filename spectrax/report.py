@@ -107,13 +107,13 @@ def _write(output: Path, texts: "Mapping[str, str]") -> None:
 
 
 def _print(comparison: "Comparison", outcomes: Sequence["Outcome"]) -> None:
-    from rich.console import Console
     from rich.measure import Measurement
 
+    from spectrax.core.screen import standard_output
     from spectrax.reports.sweeps import counted
     from spectrax.reports.table import choices
 
-    console = Console(soft_wrap=True)
+    console = standard_output()
     screens = [_screen(comparison, count) for count in range(_METRICS_ON_SCREEN, 0, -1)]
     unbounded = console.options.update(max_width=10_000)
     fitting = (screen for screen in screens if Measurement.get(console, unbounded, screen).maximum <= console.width)

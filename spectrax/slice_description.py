@@ -85,11 +85,10 @@ def as_json(step: "SliceStep", topology: "Topology") -> dict[str, Any]:
 
 def show(step: "SliceStep", topology: "Topology", remembered: Path | None) -> None:
     """Print it."""
-    from rich.console import Console
-
+    from spectrax.core.screen import standard_output
     from spectrax.described import slice_text
 
-    console = Console(soft_wrap=True, highlight=False)
+    console = standard_output()
     how = f"remembered in {remembered}" if remembered else f"compiled in {step.compile_seconds:.0f} s"
     console.print(f"\nTraining step of {step.batch_size:,} examples on {step.topology}, {how}", markup=False)
     for name, text in slice_text.lines(step, topology.chip):

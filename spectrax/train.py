@@ -112,10 +112,11 @@ def _facts(config: "DictConfig") -> dict[str, Any]:
 
 
 def _print_summary(summary: "Summary", run_dir: Path) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(soft_wrap=True)
+    from spectrax.core.screen import standard_output
+
+    console = standard_output()
     if summary.already_finished:
         console.print(f"This run was finished before at step {summary.step}; nothing was left to do.")
     table = Table(title=summary.experiment, show_header=False, title_justify="left")

@@ -9,9 +9,10 @@ from spectrax.reports import runs, sweeps, table
 def show(directory: Path) -> None:
     """A table of the sweep whose record is there, the best run first, and how to see more of it."""
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
+
+    from spectrax.core.screen import standard_output
 
     sweep = sweeps.read(directory)
     found = [run for one in sweep.runs if one.directory and (run := _run(one.directory)) is not None]
@@ -23,7 +24,7 @@ def show(directory: Path) -> None:
     for row in outcome.rows:
         # Names and values are text, whatever brackets they hold.
         screen.add_row(*[Text(column.shown(row)) for column in shown])
-    console = Console(soft_wrap=True)
+    console = standard_output()
     console.print(screen)
     console.print(f"More of it: python -m spectrax.report runs={directory}", markup=False, highlight=False)
 
