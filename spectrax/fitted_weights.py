@@ -52,7 +52,8 @@ def resized(saved: Weights, wanted: Weights) -> Weights:
 class Beginning:
     """The weights of another run to begin with: an `Experiment.begin`.
 
-    What differs because that run has another number of classes is the head's, and stays as it was drawn.
+    What differs because that run has another number of classes is the head's, and stays as it was drawn. A head that
+    only one of the two runs has, such as that over tokens, is left out or stays as it was drawn.
 
     Attributes:
         run: its directory, or gs://BUCKET/PATH.
@@ -91,11 +92,13 @@ class Beginning:
         try:
             saved = checkpoints.weights_like(self.origin.step)
             kept = self._fresh_paths(path, resized(saved, drawn), drawn)
+            unused = dict(_paths(saved)).keys() - dict(_paths(drawn)).keys()
             found, _ = checkpoints.restore_weights(self.origin.step, self.layout.state(saved))
         finally:
             checkpoints.close()
         combine = jax.jit(lambda found, drawn: _combined(found, drawn, kept), out_shardings=_shardings(drawn))
         told = f"; freshly drawn: {', '.join(sorted(kept))}" if kept else ""
+        told += f"; left out: {', '.join(sorted(unused))}" if unused else ""
         logger.info("Beginning with the weights of step %d of %s%s.", self.origin.step, self.run, told)
         return combine(found, drawn)
 
@@ -104,7 +107,7 @@ class Beginning:
         theirs, ours = dict(_paths(saved)), dict(_paths(drawn))
         if self.fresh is None:
             classes = (_num_classes(path), self.num_classes)
-            fresh = {name for name in ours if name in theirs and _is_head(theirs[name], ours[name], classes)}
+            fresh = {name for name in {*theirs, *ours} if _is_head(name, theirs.get(name), ours.get(name), classes)}
         else:
             fresh = {name for name in {*theirs, *ours} if any(re.search(pattern, name) for pattern in self.fresh)}
             for pattern in self.fresh:
@@ -134,8 +137,11 @@ def _paths(weights: Weights) -> list[tuple[str, Any]]:
     return [pair for tree in weights.values() for pair in trees.leaf_paths(tree)]
 
 
-def _is_head(saved: Any, drawn: Any, classes: tuple[int | None, int | None]) -> bool:
-    """Whether the only difference is the number of classes along the last axis."""
+def _is_head(path: str, saved: Any, drawn: Any, classes: tuple[int | None, int | None]) -> bool:
+    """Whether the only difference is the number of classes along the last axis, or that one has no such head."""
+    if saved is None or drawn is None:
+        one, count = (drawn, classes[1]) if saved is None else (saved, classes[0])
+        return path.rpartition("/")[0].endswith("head") and one.shape[-1:] == (count,)
     if saved.shape == drawn.shape or not saved.shape or not drawn.shape:
         return False
     return saved.shape[:-1] == drawn.shape[:-1] and (saved.shape[-1], drawn.shape[-1]) == classes

@@ -173,15 +173,32 @@ def test_weights_that_mix_positions_refuse_another_size(tmp_path):
         load_run(str(tmp_path / "run"), overrides=["dataset.image_size=64"])
 
 
+def begun_with(run, words, classes):
+    """The state of a new run that begins with the weights of one."""
+    config = compose_command([*SMALL, *words, f"init_from={run}"])
+    spec = assemble(config)
+    begin = Beginning(str(run), find(str(run)), classes, None, spec.layout)
+    with jax.set_mesh(spec.layout.mesh):
+        return build(config.trainer).program(spec, 10).create(begin)
+
+
+@pytest.mark.parametrize("before, now", [("true", "false"), ("false", "true")])
+def test_a_head_that_only_one_of_them_has_is_the_only_difference(tmp_path, caplog, before, now):
+    gate = written(tmp_path / "run", "model.mixer=channel", f"model.token_label={before}")
+    with caplog.at_level("INFO", logger="spectrax"):
+        state = begun_with(tmp_path / "run", ["model.mixer=channel", f"model.token_label={now}"], 10)
+    told = "left out" if before == "true" else "freshly drawn"
+    assert f"; {told}: token_head/bias, token_head/kernel" in caplog.text
+    found = state.parameters["stages"]["0"]["blocks"]["0"]["mixer"]["gate"]
+    np.testing.assert_array_equal(found, gate)
+    assert ("token_head" in state.parameters) == (now == "true")
+
+
 def test_a_converted_run_is_begun_with_at_another_size_and_for_other_classes(tmp_path):
     gate = written(tmp_path / "run", "model.mixer=channel")
     words = ["model.mixer=channel", "dataset.image_size=64", "dataset.num_classes=4", "dataset.class_names=null"]
-    config = compose_command([*SMALL, *words, f"init_from={tmp_path}/run"])
-    agree(tmp_path / "new", config, [])
-    spec = assemble(config)
-    begin = Beginning(str(tmp_path / "run"), find(str(tmp_path / "run")), 4, None, spec.layout)
-    with jax.set_mesh(spec.layout.mesh):
-        state = build(config.trainer).program(spec, 10).create(begin)
+    agree(tmp_path / "new", compose_command([*SMALL, *words, f"init_from={tmp_path}/run"]), [])
+    state = begun_with(tmp_path / "run", words, 4)
     larger = state.parameters["stages"]["0"]["blocks"]["0"]["mixer"]["gate"]
     np.testing.assert_allclose(larger, resized_gate(gate, (16, 16)), rtol=1e-6)
     assert state.parameters["head"]["kernel"].shape == (8, 4)
