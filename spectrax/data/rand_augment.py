@@ -87,7 +87,9 @@ def _affine(coefficients: Callable[[Draw, int, int], Coefficients]) -> Operation
 
 
 def _posterize(picture: Image.Image, draw: Draw) -> Image.Image:
-    return ImageOps.posterize(picture, 4 - int(draw.level * 4))
+    bits = 4 - int(draw.level * 4)
+    # At the largest strength none is kept, and all is black; Pillow 13 refuses to say so itself.
+    return ImageOps.posterize(picture, bits) if bits else picture.point(lambda _: 0)
 
 
 def _solarize(picture: Image.Image, draw: Draw) -> Image.Image:

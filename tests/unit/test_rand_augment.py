@@ -24,7 +24,9 @@ def done(name, image, level, sign=1.0):
 def test_there_are_fifteen_and_all_keep_size_and_type(photograph):
     assert len(OPERATIONS) == 15
     for name in OPERATIONS:
-        assert done(name, photograph, 0.9).shape == photograph.shape
+        for level in (0.0, 0.9, 1.0):
+            assert done(name, photograph, level).shape == photograph.shape
+    assert not done("posterize", photograph, 1.0).any()
 
 
 @pytest.mark.parametrize(
