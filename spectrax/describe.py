@@ -148,16 +148,8 @@ def _print(config: "DictConfig", found: "Mapping[str, Any]") -> None:
     console = standard_output()
     console.print(experiment_text.graph(config))
     console.print(experiment_text.modules(found["modules"]))
-    step = found.get("training_step")
-    if step is not None:
-        memory = found["device_memory_bytes"]
-        work = f"{step['flops']:.3g} operations" if step["flops"] else "unknown operations"
-        used = f"{step['memory_bytes'] / 2**20:,.0f} MiB" if step["memory_bytes"] else "unknown memory"
-        there = f" of {memory / 2**30:,.1f} GiB" if memory else ""
-        console.print(
-            f"Training step of {found['batch_size']:,} examples: {work}, {used}{there} per device ({found['device']}), "
-            f"of them {step['state_bytes'] / 2**20:,.1f} MiB of parameters and optimizer state."
-        )
+    if found.get("training_step") is not None:
+        console.print(experiment_text.training_step(found), markup=False)
     console.print(experiment_text.card(found["data"]), markup=False)
 
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+_TITLE = "Modules, one example; a multiplication and an addition are two operations"
+
 
 def graph(config: "DictConfig") -> Any:
     """The nodes of the config with their plain arguments; where one refers to another node, its key."""
@@ -24,11 +26,11 @@ def modules(rows: Sequence[Mapping[str, Any]]) -> Any:
     """The table of `ModuleCost`s as dicts."""
     from rich.table import Table
 
-    table = Table(title="Modules, one example", title_justify="left")
+    table = Table(title=_TITLE, title_justify="left")
     for title in ("module", "class", "output"):
         table.add_column(title, overflow="fold")
     for title in ("parameters", "operations", "activations"):
-        table.add_column(title, justify="right")
+        table.add_column(title, justify="right", no_wrap=True)
     for row in rows:
         name = row["path"] or "the whole network"
         flops = "" if row["flops"] is None else f"{row['flops']:,.0f}"
@@ -37,9 +39,26 @@ def modules(rows: Sequence[Mapping[str, Any]]) -> Any:
     return table
 
 
+def training_step(found: Mapping[str, Any]) -> str:
+    """What a step costs, and the memory that it needs beside the memory that there is, in a sentence."""
+    step, memory = found["training_step"], found["device_memory_bytes"]
+    work = f"{step['flops']:.3g} operations" if step["flops"] else "unknown operations"
+    needed = _size(step["memory_bytes"]) if step["memory_bytes"] else "unknown memory"
+    there = f" of its {_size(memory)}" if memory else ""
+    return (
+        f"Training step of {found['batch_size']:,} examples: {work}. Each device ({found['device']}) needs "
+        f"{needed}{there}, {_size(step['state_bytes'])} of it for parameters and optimizer state."
+    )
+
+
 def card(data: Mapping[str, Any]) -> str:
     """The data card, a line for each of its entries."""
     return "\n".join(f"  {name.replace('_', ' '):<14} {_said(value)}" for name, value in data.items())
+
+
+def _size(count: int) -> str:
+    """Bytes for people."""
+    return f"{count / 2**30:,.1f} GiB" if count >= 10 * 2**30 else f"{count / 2**20:,.1f} MiB"
 
 
 def _said(value: Any) -> str:
