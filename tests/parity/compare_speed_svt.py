@@ -96,7 +96,7 @@ def work(actions):
 
 
 def main(repetitions):
-    environment = {**os.environ, "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1", "JAX_PLATFORMS": "cpu"}
+    environment = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1", **os.environ, "JAX_PLATFORMS": "cpu"}
     workers = {
         name: subprocess.Popen(
             [sys.executable, __file__, f"--{name}"],
@@ -107,6 +107,7 @@ def main(repetitions):
         )
         for name in ("theirs", "ours")
     }
+    print(f"GLIBC_TUNABLES={environment['GLIBC_TUNABLES']}")
     print(f"load before: {os.getloadavg()[0]:.2f}; {len(os.sched_getaffinity(0))} cores; batches of {BATCH}")
     for action in ACTIONS:
         times = {name: [] for name in workers}
