@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from spectrax.core import trees
+from spectrax.core import freed_memory, trees
 from spectrax.core.protocols import Loader
 from spectrax.parallel.layout import Layout
 from spectrax.training import finite
@@ -104,6 +104,7 @@ class Program(Inference):
         start = time.perf_counter()
         self.trace()
         self._train = self._lowered.compile()
+        freed_memory.give_back()
         self.compile_seconds += time.perf_counter() - start
 
     def cost(self) -> StepCost:
