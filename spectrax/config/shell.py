@@ -145,8 +145,8 @@ def _help(text: str, keys: Mapping[str, str] | None = None) -> int:
 
 
 _COMMON = (
-    "Keys of every experiment: seed, run_dir, data_dir, init_from (a run to begin with), trainer.steps, trainer.epochs,",
-    "            trainer.batch_size, mesh.data, optimizer.freeze, optimizer.layer_decay.",
+    "Keys of every experiment: seed, run_dir, data_dir, init_from (a run), trainer.steps, trainer.epochs,",
+    "    trainer.batch_size, mesh.data, optimizer.freeze, optimizer.layer_decay.",
     "Any key of the config can be set: a.b=value. --cfg job prints the config; -m sweeps (seed=0,1,2).",
     "Your own: ./experiments and the folders of SPECTRAX_CONFIG_PATH; allow_packages=[NAME] for your own classes.",
     "Exit codes: 0 done, 1 the run directory cannot be used, 2 config wrong, 3 data missing, 4 loss not finite,",

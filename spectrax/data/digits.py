@@ -22,7 +22,6 @@ class Digits:
     version: ClassVar[str] = "1.0.0"
     shape: ClassVar[tuple[int, int, int]] = (8, 8, 1)
     maximum: ClassVar[int] = 16
-    balanced: ClassVar[bool] = False
     splits: ClassVar[Mapping[str, int]] = {"train": 1077, "validation": 360, "test": 360}
     class_names: ClassVar[Sequence[str]] = tuple("0123456789")
 

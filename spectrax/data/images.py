@@ -19,18 +19,18 @@ from spectrax.data.transforms import Transform
 class ImageSource(Protocol):
     """Where images come from. Attributes are facts that need no data; `examples` reads them.
 
+    One more may be there: `balanced`, True where each split has as many examples of every class.
+
     Attributes:
         name: lower_snake_case, the name of the prepared directory.
         version: changes whenever the stored examples change.
         shape: (height, width, channels) of a stored image.
         maximum: the stored value of white.
         splits: examples by split.
-        balanced: whether each split has as many examples of every class.
     """
 
     name: str
     version: str
-    balanced: bool
     splits: Mapping[str, int]
     class_names: Sequence[str]
 
@@ -79,7 +79,7 @@ class Images(SeenImages):
         self.source = source
         known = len(source.class_names)
         self._choice = Choice(classes, train_examples)
-        self._choice.check(num_classes, known, source.balanced)
+        self._choice.check(num_classes, known, getattr(source, "balanced", False))
         self.directory = Path(data_dir).expanduser() / source.name / source.version
         super().__init__(
             image_size=image_size, channels=channels, num_classes=num_classes, train=train, evaluate=evaluate
