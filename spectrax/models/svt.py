@@ -108,7 +108,8 @@ class SVT(nnx.Module):
                         spectral_layer, mixer, dims[index], grids[index], dtype=dtype, rngs=rngs
                     )
                 hidden = int(dims[index] * ffn_ratios[index])
-                blocks.append(Block(token_mixer, dims[index], hidden, rates.pop(0), dtype=dtype, rngs=rngs))
+                feed_forward = ConvolutionalFeedForward(dims[index], hidden, dtype=dtype, rngs=rngs)
+                blocks.append(Block(token_mixer, feed_forward, dims[index], rates.pop(0), dtype=dtype))
             stages.append(Stage(embedding, blocks, dims[index], dtype=dtype))
         self.stages = nnx.List(stages)
         self.class_block = ClassBlock(dims[3], heads[3], int(dims[3] * ffn_ratios[3]), dtype=dtype, rngs=rngs)
@@ -199,12 +200,12 @@ class Stage(nnx.Module):
 class Block(nnx.Module):
     """`x += mixer(norm(x)); x += feed_forward(norm(x))`, each branch dropped on its own."""
 
-    def __init__(self, mixer: nnx.Module, channels: int, hidden: int, drop_rate: float, *, dtype: str, rngs: nnx.Rngs):
+    def __init__(self, mixer: nnx.Module, feed_forward: nnx.Module, channels: int, drop_rate: float, *, dtype: str):
         self.drop_rate = drop_rate
         self.mixer_norm = LayerNorm(channels, dtype=dtype)
         self.mixer = mixer
         self.feed_forward_norm = LayerNorm(channels, dtype=dtype)
-        self.feed_forward = ConvolutionalFeedForward(channels, hidden, dtype=dtype, rngs=rngs)
+        self.feed_forward = feed_forward
 
     def __call__(self, x: jax.Array, key: jax.Array | None, *, train: bool) -> jax.Array:
         """(batch, height, width, channels) -> the same shape."""

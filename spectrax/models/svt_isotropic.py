@@ -16,9 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from spectrax.core import randomness
 from spectrax.core.errors import ConfigError
-from spectrax.models.svt import MapAttention
+from spectrax.models.svt import Block, MapAttention
 from spectrax.models.svt_mixers import Mixer, spectral_mixer
 from spectrax.nn import initializers
 from spectrax.nn.drop_path import drop_path
@@ -81,13 +80,14 @@ class IsotropicSVT(nnx.Module):
         self.position = nnx.Param(initializers.linear(rngs.params(), (*grid, width)))
         blocks = []
         for index, rate in enumerate(np.linspace(0.0, drop_path, depth).tolist()):
-            options = {"channels": width, "hidden": int(width * ffn_ratio), "drop_rate": rate}
-            if index < scatter_blocks:
+            scatters = index < scatter_blocks
+            if scatters:
                 token_mixer = spectral_mixer("dtcwt", mixer, width, grid, dtype=dtype, rngs=rngs)
-                blocks.append(ScatterBlock(token_mixer, **options, dtype=dtype, rngs=rngs))
             else:
                 token_mixer = MapAttention(width, heads, dtype=dtype, rngs=rngs)
-                blocks.append(AttentionBlock(token_mixer, **options, dtype=dtype, rngs=rngs))
+            feed_forward = FeedForward(width, int(width * ffn_ratio), dtype=dtype, rngs=rngs)
+            kind = ScatterBlock if scatters else Block
+            blocks.append(kind(token_mixer, feed_forward, width, rate, dtype=dtype))
         self.blocks = nnx.List(blocks)
         self.norm = LayerNorm(width, dtype=dtype)
         self.head = nnx.Linear(width, num_classes, dtype=dtype, kernel_init=initializers.linear, rngs=rngs)
@@ -103,35 +103,10 @@ class IsotropicSVT(nnx.Module):
         return self.head(jnp.mean(self.norm(x), axis=(1, 2))).astype(jnp.float32)
 
 
-class ScatterBlock(nnx.Module):
-    """`x += feed_forward(norm(mixer(norm(x))))`, as the figure draws it."""
-
-    def __init__(self, mixer: nnx.Module, *, channels: int, hidden: int, drop_rate: float, dtype: str, rngs: nnx.Rngs):
-        self.drop_rate = drop_rate
-        self.mixer_norm = LayerNorm(channels, dtype=dtype)
-        self.mixer = mixer
-        self.feed_forward_norm = LayerNorm(channels, dtype=dtype)
-        self.feed_forward = FeedForward(channels, hidden, dtype=dtype, rngs=rngs)
+class ScatterBlock(Block):
+    """`x += feed_forward(norm(mixer(norm(x))))`, as the figure draws it: one residual, dropped as a whole."""
 
     def __call__(self, x: jax.Array, key: jax.Array | None, *, train: bool) -> jax.Array:
         """(batch, height, width, channels) -> the same shape."""
         branch = self.feed_forward(self.feed_forward_norm(self.mixer(self.mixer_norm(x))))
         return x + drop_path(branch, self.drop_rate, key if train else None)
-
-
-class AttentionBlock(nnx.Module):
-    """`x += mixer(norm(x)); x += feed_forward(norm(x))`, each branch dropped on its own."""
-
-    def __init__(self, mixer: nnx.Module, *, channels: int, hidden: int, drop_rate: float, dtype: str, rngs: nnx.Rngs):
-        self.drop_rate = drop_rate
-        self.mixer_norm = LayerNorm(channels, dtype=dtype)
-        self.mixer = mixer
-        self.feed_forward_norm = LayerNorm(channels, dtype=dtype)
-        self.feed_forward = FeedForward(channels, hidden, dtype=dtype, rngs=rngs)
-
-    def __call__(self, x: jax.Array, key: jax.Array | None, *, train: bool) -> jax.Array:
-        """(batch, height, width, channels) -> the same shape."""
-        drops = train and key is not None
-        keys = [randomness.stream(key, name) if drops else None for name in ("mixer", "feed_forward")]
-        x = x + drop_path(self.mixer(self.mixer_norm(x)), self.drop_rate, keys[0])
-        return x + drop_path(self.feed_forward(self.feed_forward_norm(x)), self.drop_rate, keys[1])
