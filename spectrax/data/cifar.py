@@ -18,20 +18,32 @@ _LARGEST = 2**28  # bytes of a batch
 
 
 @dataclasses.dataclass(frozen=True)
-class Cifar10:
+class _Cifar:
+    """What both have in common.
+
+    Attributes:
+        manual_dir: holds the archive; None where the data are prepared already.
+    """
+
+    manual_dir: str | None = None
+    version: ClassVar[str] = "1.0.0"
+    shape: ClassVar[tuple[int, int, int]] = (_SIDE, _SIDE, 3)
+    maximum: ClassVar[int] = 255
+    balanced: ClassVar[bool] = True
+    splits: ClassVar[Mapping[str, int]] = {"train": 50_000, "test": 10_000}
+    name: ClassVar[str]
+    class_names: ClassVar[Sequence[str]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Cifar10(_Cifar):
     """Ten classes of animals and vehicles.
 
     Attributes:
         manual_dir: holds `cifar-10-binary.tar.gz`; None where the data are prepared already.
     """
 
-    manual_dir: str | None = None
     name: ClassVar[str] = "cifar10"
-    version: ClassVar[str] = "1.0.0"
-    shape: ClassVar[tuple[int, int, int]] = (_SIDE, _SIDE, 3)
-    maximum: ClassVar[int] = 255
-    balanced: ClassVar[bool] = True
-    splits: ClassVar[Mapping[str, int]] = {"train": 50_000, "test": 10_000}
     class_names: ClassVar[Sequence[str]] = (
         "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
     )  # fmt: skip
@@ -47,20 +59,14 @@ class Cifar10:
 
 
 @dataclasses.dataclass(frozen=True)
-class Cifar100:
+class Cifar100(_Cifar):
     """A hundred fine classes.
 
     Attributes:
         manual_dir: holds `cifar-100-binary.tar.gz`; None where the data are prepared already.
     """
 
-    manual_dir: str | None = None
     name: ClassVar[str] = "cifar100"
-    version: ClassVar[str] = "1.0.0"
-    shape: ClassVar[tuple[int, int, int]] = (_SIDE, _SIDE, 3)
-    maximum: ClassVar[int] = 255
-    balanced: ClassVar[bool] = True
-    splits: ClassVar[Mapping[str, int]] = {"train": 50_000, "test": 10_000}
     class_names: ClassVar[Sequence[str]] = (
         "apple", "aquarium_fish", "baby", "bear", "beaver", "bed", "bee", "beetle", "bicycle", "bottle", "bowl", "boy",
         "bridge", "bus", "butterfly", "camel", "can", "castle", "caterpillar", "cattle", "chair", "chimpanzee", "clock",
@@ -84,11 +90,8 @@ class Cifar100:
         return _card(self, "100 classes of animals, plants and things", content_hash)
 
 
-Cifar = Cifar10 | Cifar100
-
-
 def _examples(
-    source: Cifar, archive: str, folder: str, batches: Mapping[str, Sequence[str]], names: str, label_bytes: int
+    source: _Cifar, archive: str, folder: str, batches: Mapping[str, Sequence[str]], names: str, label_bytes: int
 ) -> Examples:
     """All splits of an archive, whose label is the last of each record's first bytes."""
     directory = None if source.manual_dir is None else Path(source.manual_dir).expanduser()
@@ -120,7 +123,7 @@ def _records(content: bytes, path: Path, name: str, label_bytes: int) -> tuple[n
     return np.ascontiguousarray(planes.transpose(0, 2, 3, 1)), records[:, label_bytes - 1]
 
 
-def _card(source: Cifar, what: str, content_hash: str) -> DataCard:
+def _card(source: _Cifar, what: str, content_hash: str) -> DataCard:
     return DataCard(
         name=source.name,
         version=source.version,
