@@ -1,14 +1,14 @@
 """From a checked config to the object graph that a trainer runs."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
 
 from spectrax.config.build import build, partial
-from spectrax.core.protocols import Experiment
+from spectrax.core.protocols import Dataset, Experiment
 
 
 def assemble(config: DictConfig, devices: Sequence[Any] | None = None) -> Experiment:
@@ -25,7 +25,7 @@ def assemble(config: DictConfig, devices: Sequence[Any] | None = None) -> Experi
         name=config.experiment,
         run_dir=Path(config.run_dir),
         seed=config.seed,
-        make_model=partial(config.model),
+        make_model=_model(config.model, dataset),
         dataset=dataset,
         loader=build(config.loader, dataset=dataset),
         task=build(config.task),
@@ -34,6 +34,16 @@ def assemble(config: DictConfig, devices: Sequence[Any] | None = None) -> Experi
         callbacks={name: build(node) for name, node in (config.get("callback") or {}).items() if node is not None},
     )
     return with_class_names(experiment)
+
+
+def _model(node: DictConfig, dataset: Dataset) -> Callable[..., Any]:
+    """The model's constructor; with the normalisation inside, where the dataset wants one."""
+    make_model, normalise = partial(node), getattr(dataset, "normalise", None)
+    if normalise is None:
+        return make_model
+    from spectrax.models.normalised import normalised
+
+    return normalised(make_model, dataset.spec.fields, normalise)
 
 
 def with_class_names(experiment: Experiment) -> Experiment:

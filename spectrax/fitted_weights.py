@@ -3,7 +3,7 @@
 import dataclasses
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from spectrax.config.compose import read_config
 from spectrax.config.origin import Origin
 from spectrax.core import remote, trees
 from spectrax.core.errors import CheckpointError, ConfigError
+from spectrax.models import normalised
 from spectrax.nn.gate_resizing import at_grid
 from spectrax.parallel.layout import Layout
 from spectrax.training.checkpoints import Checkpoints, compare_shapes, shapes
@@ -107,11 +108,13 @@ class Beginning:
         theirs, ours = dict(_paths(saved)), dict(_paths(drawn))
         if self.fresh is None:
             classes = (_num_classes(path), self.num_classes)
-            fresh = {name for name in {*theirs, *ours} if _is_head(name, theirs.get(name), ours.get(name), classes)}
+            heads = {name for name in {*theirs, *ours} if _is_head(name, theirs.get(name), ours.get(name), classes)}
+            fresh = heads | _moments(theirs, ours)
         else:
-            fresh = {name for name in {*theirs, *ours} if any(re.search(pattern, name) for pattern in self.fresh)}
+            chosen = {name for name in {*theirs, *ours} if any(re.search(pattern, name) for pattern in self.fresh)}
+            fresh = chosen | _moments(theirs, ours)
             for pattern in self.fresh:
-                if not any(re.search(pattern, name) for name in fresh):
+                if not any(re.search(pattern, name) for name in chosen):
                     raise ConfigError(f"init_fresh: {pattern!r} fits no weight. There are: {trees.outline(ours)}.")
         compare_shapes(
             {name: told for name, told in shapes(theirs).items() if name not in fresh},
@@ -145,6 +148,11 @@ def _is_head(path: str, saved: Any, drawn: Any, classes: tuple[int | None, int |
     if saved.shape == drawn.shape or not saved.shape or not drawn.shape:
         return False
     return saved.shape[:-1] == drawn.shape[:-1] and (saved.shape[-1], drawn.shape[-1]) == classes
+
+
+def _moments(*names: Iterable[str]) -> set[str]:
+    """The paths of what is known of a run's data, see `normalised`: every run measures its own."""
+    return {name for group in names for name in group if name.startswith(f"{normalised.PATH}/")}
 
 
 def _num_classes(path: Path) -> int | None:

@@ -75,6 +75,17 @@ def _with_records(experiment: "Experiment", records: "Records") -> "Experiment":
 
 
 def _begun(experiment: "Experiment", config: "DictConfig") -> "Experiment":
+    """The experiment with what it begins with, if that is not just drawn: another run's weights, its data's moments."""
+    from spectrax.models.normalised import fitted
+
+    experiment = _from_another_run(experiment, config)
+    if getattr(experiment.dataset, "normalise", None) is None:
+        return experiment
+    begin = experiment.begin or (lambda weights: weights)
+    return dataclasses.replace(experiment, begin=lambda weights: fitted(begin(weights), experiment.dataset.moments()))
+
+
+def _from_another_run(experiment: "Experiment", config: "DictConfig") -> "Experiment":
     """The experiment with the weights that it begins with, if they are another run's."""
     if config.init_from is None:
         return experiment

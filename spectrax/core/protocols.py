@@ -112,6 +112,19 @@ class Verifies(Protocol):
         """Read every file once, keep what was found; returns where. Raises `DataMissing`."""
 
 
+class Normalises(Protocol):
+    """A dataset whose values a model is to see with mean 0 and deviation 1, and to give back as they were.
+
+    Attributes:
+        normalise: "location", "channel", see `spectrax.models.normalised`; None for neither.
+    """
+
+    normalise: str | None
+
+    def moments(self) -> Mapping[str, tuple[Any, Any]]:
+        """Of the fields "input" and "target", mean and unbiased deviation over the training split."""
+
+
 class Loader(Protocol):
     """Turns a dataset into fixed-size batches whose sequence depends on (seed, step) alone.
 

@@ -1,0 +1,67 @@
+"""Any network with the normalisation of its data inside: it sees encoded inputs, and what it gives is decoded."""
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import jax
+from flax import nnx
+
+from spectrax.core.errors import ConfigError
+from spectrax.core.protocols import FieldSpec
+from spectrax.nn.normaliser import Normaliser, with_moments
+
+Normalisation = Literal["location", "channel"]
+"""What has moments of its own: every channel at every location (Li et al.'s unit Gaussian), or every channel."""
+
+PATH = "normaliser"
+
+
+def normalised(
+    make_model: Callable[..., nnx.Module], fields: Mapping[str, FieldSpec], normalisation: Normalisation
+) -> Callable[..., nnx.Module]:
+    """The constructor of the same model that encodes its input and decodes its output.
+
+    Paths of parameters stay what they are: the model's class gets a subclass, and is not wrapped.
+
+    Args:
+        make_model: a class with arguments bound.
+        fields: of an example, "input" and "target" among them.
+
+    Raises:
+        ConfigError: when the model is made by a function, which has no subclass.
+    """
+    kind = getattr(make_model, "func", make_model)
+    if not isinstance(kind, type):
+        raise ConfigError(
+            f"dataset.normalise={normalisation} needs a model whose _target_ is a class, and {kind.__name__} is none. "
+            "Name the class, or set dataset.normalise=null."
+        )
+    shapes = {name: _shape(fields[name], normalisation) for name in ("input", "target")}
+    arguments = (getattr(make_model, "args", ()), getattr(make_model, "keywords", {}))
+
+    def make(**given: Any) -> nnx.Module:
+        model = _with_normaliser(kind)(*arguments[0], **arguments[1], **given)
+        setattr(model, PATH, nnx.Dict({name: Normaliser(shape) for name, shape in shapes.items()}))
+        return model
+
+    return make
+
+
+def fitted(weights: Mapping[str, Any], moments: Mapping[str, tuple[Any, Any]]) -> dict[str, Any]:
+    """The weights of a `normalised` model with the moments of its data: "input" and "target", (mean, deviation)."""
+    return with_moments(weights, PATH, moments)
+
+
+@functools.cache
+def _with_normaliser(kind: type[nnx.Module]) -> type[nnx.Module]:
+    def call(self: Any, inputs: Any, *, train: bool, key: jax.Array | None = None, **more: Any) -> jax.Array:
+        encode, decode = self.normaliser["input"].encode, self.normaliser["target"].decode
+        encoded = {**inputs, "input": encode(inputs["input"])} if isinstance(inputs, Mapping) else encode(inputs)
+        return decode(kind.__call__(self, encoded, train=train, key=key, **more))
+
+    return type(kind.__name__, (kind,), {"__call__": call, "__doc__": kind.__doc__, "__module__": kind.__module__})
+
+
+def _shape(field: FieldSpec, normalisation: Normalisation) -> tuple[int, ...]:
+    return field.shape if normalisation == "location" else field.shape[-1:]
