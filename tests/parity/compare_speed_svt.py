@@ -3,22 +3,13 @@
 usage: SVT_SOURCE=/path/to/svt.py python tests/parity/compare_speed_svt.py [repetitions]
        (needs torch and pytorch_wavelets; nothing else should run)
 
-Each code has its own process and all cores; they take turns, so that both meet the same moods of the machine, and the
-environment is the same for both. Reported are medians, what the released code takes over what ours takes, and the most
-memory that each process held, its compiler's included.
+How they take turns and what is reported: see `speed`.
 """
 
-import json
-import os
-import resource
-import statistics
-import subprocess
-import sys
-import time
+import speed
 
 BATCH = 8
 ACTIONS = ("forward", "forward and backward")
-_REST = 0.3  # seconds before each timing, until threads of the other code sleep
 
 
 def theirs():
@@ -27,7 +18,7 @@ def theirs():
     from generate_svt import build, stand_in_for_timm
     from svt_cases import CASES, images
 
-    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    torch.set_num_threads(speed.cores())
     stand_in_for_timm()
     case = CASES["paper_s_224"]
     model = build(case)
@@ -85,57 +76,5 @@ def ours():
     }
 
 
-def work(actions):
-    """Do what is asked for on standard input, and answer with the seconds it took."""
-    for line in sys.stdin:
-        if line.strip() == "memory":
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # of KiB
-            print(json.dumps(peak), flush=True)
-            continue
-        action = actions[line.strip()]
-        time.sleep(_REST)
-        start = time.perf_counter()
-        action()
-        print(json.dumps(time.perf_counter() - start), flush=True)
-
-
-def main(repetitions):
-    environment = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1", **os.environ, "JAX_PLATFORMS": "cpu"}
-    workers = {
-        name: subprocess.Popen(
-            [sys.executable, __file__, f"--{name}"],
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for name in ("theirs", "ours")
-    }
-    print(f"GLIBC_TUNABLES={environment['GLIBC_TUNABLES']}")
-    print(f"load before: {os.getloadavg()[0]:.2f}; {len(os.sched_getaffinity(0))} cores; batches of {BATCH}")
-    for action in ACTIONS:
-        times = {name: [] for name in workers}
-        for _ in range(repetitions + 1):
-            for name, worker in workers.items():
-                print(action, file=worker.stdin, flush=True)
-                times[name].append(json.loads(worker.stdout.readline()))
-        medians = {name: statistics.median(values[1:]) for name, values in times.items()}  # the first one warms up
-        for name, median in medians.items():
-            low, high = min(times[name][1:]), max(times[name][1:])
-            print(f"{action:>20}  {name:>6}: {median:6.3f} s ({low:.3f} to {high:.3f}), {BATCH / median:5.2f} images/s")
-        print(f"{action:>20}  ratio: {medians['theirs'] / medians['ours']:.2f}", flush=True)
-    for name, worker in workers.items():
-        print("memory", file=worker.stdin, flush=True)
-        print(f"{'peak resident memory':>20}  {name:>6}: {json.loads(worker.stdout.readline()):,.0f} MiB")
-    for worker in workers.values():
-        worker.stdin.close()
-        worker.wait()
-
-
 if __name__ == "__main__":
-    if sys.argv[1:] == ["--theirs"]:
-        work(theirs())
-    elif sys.argv[1:] == ["--ours"]:
-        work(ours())
-    else:
-        main(int(sys.argv[1]) if sys.argv[1:] else 10)
+    speed.compare(theirs, ours, count=BATCH, unit="images")
