@@ -9,6 +9,9 @@ import functools
 from typing import Any
 
 import jax
+from flax import nnx
+
+from spectrax.nn import initializers
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
@@ -37,3 +40,21 @@ def dot_general(
     """`product` in the form that `flax.nnx.Linear` takes."""
     del dimensions, out_sharding  # the last axis with the first; the mesh decides
     return product(x, kernel, precision)
+
+
+def uniform_linear(
+    inputs: int, outputs: int, *, bias: bool = True, dtype: str = "float32", rngs: nnx.Rngs
+) -> nnx.Linear:
+    """A linear layer over the last axis (on a map: a convolution 1x1) that begins as PyTorch's do: weights and biases
+    uniform within `1 / sqrt(inputs)`."""
+    start = functools.partial(initializers.uniform_fan_in, fan_in=inputs)
+    return nnx.Linear(
+        inputs,
+        outputs,
+        use_bias=bias,
+        dtype=dtype,
+        kernel_init=start,
+        bias_init=start,
+        dot_general=dot_general,
+        rngs=rngs,
+    )
