@@ -99,6 +99,33 @@ def steps(
     return optax.piecewise_constant_schedule(peak, boundaries)
 
 
+def step_epochs(
+    *,
+    peak: float,
+    factor: float = 0.5,
+    every_epochs: int = 100,
+    total_steps: int,
+    steps_per_epoch: float,
+) -> optax.Schedule:
+    """`peak`, multiplied by `factor` after every `every_epochs` epochs, as PyTorch's StepLR called once per epoch.
+
+    Raises:
+        ConfigError: when `every_epochs` is no number of epochs.
+    """
+    if every_epochs < 1 or every_epochs != int(every_epochs):
+        raise ConfigError(f"schedule.every_epochs={every_epochs} must be a whole number, 1 or more.")
+    count = math.ceil(total_steps / (every_epochs * steps_per_epoch))
+    rates = np.array([peak * factor**number for number in range(count + 1)], np.float32)
+    # An epoch begins with the first step whose first example belongs to it.
+    begins = [math.ceil(number * every_epochs * steps_per_epoch - 1e-9) for number in range(1, count + 1)]
+    begins = np.array(begins, np.int32)
+
+    def schedule(step: jax.typing.ArrayLike) -> jax.Array:
+        return jnp.asarray(rates)[jnp.searchsorted(begins, step, side="right")]
+
+    return schedule
+
+
 def in_float32(schedule: optax.Schedule) -> optax.Schedule:
     """The schedule with its values as float32, also where it gives whole numbers, as `schedule.peak=3` has it do."""
     return lambda step: jnp.asarray(schedule(step), jnp.float32)
