@@ -1,0 +1,153 @@
+"""Flow in two dimensions on the unit torus: vorticity, pseudo-spectral in space, Crank-Nicolson in time.
+
+    w_t + u . grad w = nu Laplacian w + f,    u = (psi_y, -psi_x),    Laplacian psi = -w
+
+The scheme is that of the generator of Li et al., "Fourier neural operator for parametric partial differential
+equations" (2021), A.3.3: advection is formed at the grid's points and dealiased by the two thirds rule afterwards; advection and
+forcing take a forward Euler step, viscosity a Crank-Nicolson step. Axes are x, then y.
+"""
+
+import contextlib
+import math
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from numpy.typing import ArrayLike
+
+from spectrax.core.errors import ConfigError
+from spectrax.solvers import vorticity_steps as steps
+from spectrax.solvers.field_files import read_arrays, write_arrays
+
+Progress = Callable[[int], None]
+
+
+def sinusoidal_forcing(size: int, amplitude: float = 0.1) -> np.ndarray:
+    """amplitude (sin 2 pi (x + y) + cos 2 pi (x + y)), (size, size), the benchmark's forcing; float64."""
+    points = np.arange(size) / size
+    phase = 2 * math.pi * (points[:, None] + points)
+    return amplitude * (np.sin(phase) + np.cos(phase))
+
+
+def solve(
+    vorticity: ArrayLike,
+    *,
+    viscosity: float,
+    times: Sequence[float],
+    step: float = 1e-3,
+    forcing: ArrayLike | None = None,
+    dtype: str = "float64",
+    progress: Progress | None = None,
+) -> np.ndarray:
+    """The vorticity (batch, size, size, len(times)) at each of `times`, from `vorticity` (batch, size, size) at 0.
+
+    Args:
+        vorticity: an even size.
+        viscosity: nu, in squared lengths of the torus per unit of time.
+        times: rising multiples of `step`; 0 may be among them.
+        step: of the scheme, in units of time.
+        forcing: f, (size, size) or (batch, size, size); None: `sinusoidal_forcing`.
+        dtype: "float64", on the CPU, or "float32", on the default device; of the result too.
+        progress: called at each of `times` with the number of steps done since the one before.
+
+    Raises:
+        ConfigError: when a shape, a time, `dtype` is wrong, or the vorticity is no longer finite at a time.
+    """
+    vorticity, forcing = _fields(vorticity, forcing)
+    counts = _step_counts(times, step)
+    if dtype not in ("float64", "float32"):
+        raise ConfigError(f"A flow is computed in float64 or float32, not in {dtype!r}.")
+    if viscosity < 0:
+        raise ConfigError(f"A viscosity is zero or more, not {viscosity}.")
+    result = np.empty((*vorticity.shape, len(counts)), dtype)
+    with _precision(dtype):
+        factors = steps.StepFactors(
+            *(np.asarray(f, dtype) for f in steps.step_factors(vorticity.shape[1], viscosity, step))
+        )
+        push = steps.spectrum(np.asarray(forcing, dtype))
+        state = steps.spectrum(np.asarray(vorticity, dtype))
+        done = 0
+        for number, count in enumerate(counts):
+            state = steps.advance(state, push, factors, count - done)
+            result[..., number] = steps.samples(state)
+            if not np.isfinite(result[..., number]).all():
+                raise ConfigError(_blown_up(times[number], step))
+            if progress is not None:
+                progress(count - done)
+            done = count
+    return result
+
+
+@contextlib.contextmanager
+def _precision(dtype: str) -> Iterator[None]:
+    """float64 is computed on the CPU, under JAX's switch for it; float32 wherever JAX computes."""
+    if dtype == "float32":
+        yield
+        return
+    with jax.enable_x64(True), jax.default_device(jax.local_devices(backend="cpu")[0]):
+        yield
+
+
+def _fields(vorticity: ArrayLike, forcing: ArrayLike | None) -> tuple[np.ndarray, np.ndarray]:
+    """Both as (batch, size, size), the forcing's batch 1 where it is the same for all."""
+    vorticity = np.asarray(vorticity)
+    if vorticity.ndim != 3 or vorticity.shape[1] != vorticity.shape[2] or vorticity.shape[1] % 2 or not vorticity.size:
+        raise ConfigError(
+            f"Vorticity has the shape (batch, size, size) with an even size, not {list(vorticity.shape)}."
+        )
+    forcing = sinusoidal_forcing(vorticity.shape[1]) if forcing is None else np.asarray(forcing)
+    forcing = forcing[None] if forcing.ndim == 2 else forcing
+    if forcing.shape not in (vorticity.shape, (1, *vorticity.shape[1:])):
+        raise ConfigError(
+            f"The forcing of vorticity {list(vorticity.shape)} has the shape (size, size) or (batch, size, size), not "
+            f"{list(forcing.shape)}."
+        )
+    return vorticity, forcing
+
+
+def _step_counts(times: Sequence[float], step: float) -> list[int]:
+    if not step > 0:
+        raise ConfigError(f"The time step is positive, not {step}.")
+    counts = [round(time / step) for time in times]
+    for before, time, count in zip([0, *counts], times, counts, strict=False):
+        if abs(count * step - time) > 1e-6 * step * max(count, 1) or count < before:
+            raise ConfigError(
+                f"Vorticity cannot be recorded at {time:g}: times rise from zero in multiples of the step {step:g}."
+            )
+    return counts
+
+
+def _blown_up(time: float, step: float) -> str:
+    return f"The vorticity is no longer finite at time {time:g}. Take a time step shorter than {step:g}."
+
+
+def solve_file(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    *,
+    viscosity: float,
+    times: Sequence[float],
+    step: float = 1e-3,
+    **options: Any,
+) -> None:
+    """Solve for what an .npz file holds, and write another with the flow.
+
+    Args:
+        source: with "vorticity" (batch, size, size), and "forcing" as in `solve` if it is not the sinusoidal one.
+        target: gets "initial", which is the vorticity as it was, "vorticity" (batch, size, size, times), "times"
+            (times,), "viscosity" and "step".
+        viscosity, times, step, options: as in `solve`; options by name.
+
+    Raises:
+        DataMissing: when there is no source.
+        UnreadableFile: when it is no .npz file, holds anything but real numbers, or lacks a vorticity.
+        RunDirectoryError: when the target cannot be written.
+        ConfigError: as in `solve`.
+    """
+    given = read_arrays(source, ["vorticity"], ["forcing"])
+    flow = solve(**given, viscosity=viscosity, times=times, step=step, **options)
+    write_arrays(
+        target, initial=given["vorticity"], vorticity=flow, times=np.asarray(times), viscosity=viscosity, step=step
+    )
