@@ -12,6 +12,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from spectrax.core.errors import ConfigError
+from spectrax.solvers.random_fields import uniform_noise
 
 WAKE_CELLS = 50  # on each side of the trailing edge
 AIRFOIL_CELLS = 120  # around the airfoil, half of them above
@@ -30,8 +31,7 @@ def airfoil_displacements(seed: int, index: int, bound: float = 0.05) -> np.ndar
     Nodes 1 to 4 are the bottom row from left to right, 5 to 8 the top row from right to left. Pinning the first removes
     the vertical translation.
     """
-    generator = np.random.Generator(np.random.Philox(key=np.array([seed, index], np.uint64)))
-    displacements = generator.uniform(-bound, bound, 8)
+    displacements = bound * (2 * uniform_noise(seed, index, (8,)) - 1)
     displacements[0] = 0.0
     return displacements
 
