@@ -28,6 +28,7 @@ KNOWN_PLACES = (
     "spectrax.tasks",
     "spectrax.training.gradient",
     "spectrax.training.optimizers",
+    "spectrax.training.paired_adam",
     "spectrax.training.schedules",
     "spectrax.writers",
     "optax",
