@@ -16,6 +16,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
+from chosen_options import chosen
 from flax import nnx
 from omegaconf import OmegaConf
 
@@ -140,7 +141,7 @@ def models(layouts: dict[str, tuple[int, ...]], plain: bool = False) -> dict[str
     """Every model, in the default experiment or else the first that has one of its class; LookupError when there is
     none."""
     names = sorted(find.experiments(), key=lambda name: (name != DEFAULT_EXPERIMENT, name), reverse=True)
-    homes = {model_yaml(chosen_model(name))._target_: name for name in names}
+    homes = {model_yaml(chosen(name, "model"))._target_: name for name in names}
     cases = {}
     for model in sorted(find.groups()["model"]):
         target = model_yaml(model)._target_
@@ -157,17 +158,11 @@ def model_yaml(name: str) -> Any:
     return OmegaConf.merge(*beneath, own)
 
 
-def chosen_model(experiment: str) -> str:
-    """The option that an experiment's yaml takes for its model."""
-    taken = OmegaConf.load(find.experiments()[experiment]).get("defaults", [])
-    return next((entry["override /model"] for entry in taken if "override /model" in entry), "svt_tiny")
-
-
 def essence(case: Case) -> tuple[Any, ...]:
     """What is equal for cases that come to the same: many models of a family do at their tiny sizes."""
     if isinstance(case, Mixer):
         return (case.transforms,)
-    tiny = OmegaConf.create({"model": model_yaml(case.model or chosen_model(case.experiment))})
+    tiny = OmegaConf.create({"model": model_yaml(case.model or chosen(case.experiment, "model"))})
     for key, value in tiny.model.pop("contract", {}).items():
         OmegaConf.update(tiny, key, value)
     return case.experiment, OmegaConf.to_yaml(tiny)
