@@ -1,4 +1,4 @@
-"""Which option of a group an experiment takes, read from the yamls: its own, or that of the experiment it starts from."""
+"""Which option of a group an experiment takes, read from the yamls: its own, or that of the one it starts from."""
 
 from omegaconf import OmegaConf
 
@@ -17,7 +17,7 @@ def chosen(experiment, group):
 
 
 def home(group, option):
-    """An experiment that takes the option: the default one, or the first in the order of their names; None if none does."""
+    """An experiment that takes the option: the default one, or the first by name; None if none does."""
     names = sorted(find.experiments(), key=lambda name: (name != DEFAULT_EXPERIMENT, name))
     return next((name for name in names if _takes(chosen(name, group), option)), None)
 
