@@ -148,6 +148,7 @@ def _print(config: "DictConfig", found: "Mapping[str, Any]") -> None:
     console = standard_output()
     console.print(experiment_text.graph(config))
     console.print(experiment_text.modules(found["modules"]))
+    console.print(experiment_text.totals(found["modules"]), markup=False)
     if found.get("training_step") is not None:
         console.print(experiment_text.training_step(found), markup=False)
     console.print(experiment_text.card(found["data"]), markup=False)

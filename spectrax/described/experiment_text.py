@@ -39,6 +39,18 @@ def modules(rows: Sequence[Mapping[str, Any]]) -> Any:
     return table
 
 
+def totals(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Parameters, and multiply-adds by the convention of papers' tables, of the whole network in a sentence."""
+    whole = rows[0]
+    held = f"In all {whole['parameters']:,} parameters"
+    if not whole["multiply_adds"]:
+        return f"{held}."
+    return (
+        f"{held}, and {whole['multiply_adds'] / 1e9:,.3f} G multiply-adds as papers count them: those of convolutions, "
+        "linear layers and batch norms alone."
+    )
+
+
 def training_step(found: Mapping[str, Any]) -> str:
     """What a step costs, and the memory that it needs beside the memory that there is, in a sentence."""
     step, memory = found["training_step"], found["device_memory_bytes"]

@@ -1,7 +1,7 @@
 """What each module of a network holds and does: parameters, floating-point operations, activations.
 
 Nothing is allocated or computed: modules are traced with shapes alone, and XLA's cost analysis counts the operations of
-each call as it is lowered (a multiplication and an addition count as two).
+each call as it is lowered (a multiplication and an addition count as two). Beside it stands what papers count.
 """
 
 import dataclasses
@@ -14,6 +14,7 @@ from flax import nnx
 
 from spectrax.core import trees
 from spectrax.core.module_calls import Around, modules, watched
+from spectrax.diagnostics.published_counts import multiply_adds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +27,7 @@ class ModuleCost:
         parameters: scalars in it and below.
         flops: floating-point operations of its calls; None when it is not called as a module (its parent does its
             work) or XLA does not say.
+        multiply_adds: of the calls of layers in it and below, however deep, as papers count, see `published_counts`.
         output: dtype and shape of its last output; "" when it is not called.
         activation_bytes: bytes of the outputs of all called modules in it that call no other: about what a backward
             pass keeps.
@@ -35,6 +37,7 @@ class ModuleCost:
     kind: str
     parameters: int
     flops: float | None
+    multiply_adds: int
     output: str
     activation_bytes: int
 
@@ -70,6 +73,7 @@ class _Call:
     arguments: tuple[Any, ...]
     keywords: dict[str, Any]
     output: Any = None
+    multiply_adds: int = 0
 
 
 def _cost(path: str, module: nnx.Module, graph: Any, weights: Any, calls: list[_Call]) -> ModuleCost:
@@ -80,6 +84,7 @@ def _cost(path: str, module: nnx.Module, graph: Any, weights: Any, calls: list[_
         kind=type(module).__name__,
         parameters=trees.parameter_count(nnx.state(module, nnx.Param)),
         flops=sum(_flops(graph, weights, call) for call in own) if own else None,
+        multiply_adds=sum(call.multiply_adds for call in calls if _below(call.path, path)),
         output=", ".join(f"{leaf.dtype}{list(leaf.shape)}" for leaf in _leaves(own[-1:])),
         activation_bytes=sum(leaf.size * leaf.dtype.itemsize for leaf in _leaves(leaves)),
     )
@@ -98,6 +103,7 @@ def _recording(calls: list[_Call]) -> Around:
         calls.append(call)
         output = run()
         call.output = _shapes(output)
+        call.multiply_adds = multiply_adds(module, next(iter(call.arguments), None), call.output)
         return output
 
     return around

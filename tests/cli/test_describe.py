@@ -18,7 +18,9 @@ def test_the_total_is_what_training_reports(finished, tmp_path, data_dir):
     assert code == 0, output
     found = json.loads((tmp_path / "found.json").read_text())
     whole = found["modules"][0]
-    assert whole["path"] == "" and f"{whole['parameters']:,}" in output
+    assert whole["path"] == "" and whole["flops"] > 2 * whole["multiply_adds"] > 0
+    billions = whole["multiply_adds"] / 1e9
+    assert f"In all {whole['parameters']:,} parameters, and {billions:.3f} G multiply-adds as papers count" in output
     for words in ("svt_digits", "spectrax.models.svt.SVT", "${optimizer}", "stages/0", "Training step of 32 examples"):
         assert words in output, output
     assert found["training_step"]["memory_bytes"] > 2**20 and found["training_step"]["flops"] > 3 * whole["flops"]

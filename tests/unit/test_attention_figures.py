@@ -37,7 +37,7 @@ def test_attention_is_the_mean_of_values_by_its_weights():
     asking, asked = (jnp.asarray(np.random.default_rng(n).normal(size=(2, n, 8)), jnp.float32) for n in (1, 5))
     weights = attention.weights(asking, asked)
     np.testing.assert_allclose(weights.sum(-1), 1.0, rtol=1e-6)
-    value = attention._keys_and_values(asked)[1]
+    value = attention.key_value(asked)[1]
     mixed = jnp.einsum("bhnm,bmhd->bnhd", weights, value).reshape(2, 1, 8)
     np.testing.assert_allclose(attention.output(mixed), attention.attend(asking, asked), rtol=1e-4, atol=1e-6)
 

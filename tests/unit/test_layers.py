@@ -79,7 +79,8 @@ def test_attention_is_softmax_attention():
     layer = Attention(12, 3, rngs=nnx.Rngs(0))
     x = 3 * normal(0, 2, 5, 12)
     q = layer.query(x).reshape(2, 5, 3, 4)
-    k, v = jnp.split(layer.key_value(x).reshape(2, 5, 6, 4), 2, axis=2)
+    pair = x @ layer.key_value.kernel[...] + layer.key_value.bias[...]
+    k, v = jnp.split(pair.reshape(2, 5, 6, 4), 2, axis=2)
     weights = jax.nn.softmax(jnp.einsum("bnhd,bmhd->bhnm", q, k) / 2, axis=-1)
     expected = layer.output(jnp.einsum("bhnm,bmhd->bnhd", weights, v).reshape(2, 5, 12))
     np.testing.assert_allclose(layer(x), expected, atol=1e-5)
