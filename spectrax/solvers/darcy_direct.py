@@ -1,7 +1,8 @@
-"""Darcy's five-point equations between vertices, solved by factorisation on the host."""
+"""Darcy's five-point equations between vertices, solved by sparse LU factorisation (SuperLU) on the host."""
 
 import numpy as np
-from scipy import linalg
+from scipy import sparse
+from scipy.sparse import linalg
 
 from spectrax.core.errors import ConfigError
 
@@ -16,8 +17,10 @@ def solve_directly(coefficient: np.ndarray, forcing: np.ndarray) -> np.ndarray:
     for number, (a, f) in enumerate(zip(coefficient, forcing, strict=True)):
         try:
             pressure[number, 1:-1, 1:-1] = _solve(a, f)
-        except (np.linalg.LinAlgError, ValueError) as error:
-            raise ConfigError(f"Darcy's equations of sample {number} have no solution ({error}).") from error
+        except RuntimeError as error:  # what SuperLU raises of a singular matrix
+            raise ConfigError(
+                f"Darcy's equations of sample {number} have no one solution ({error}). Leave it out."
+            ) from error
     return pressure
 
 
@@ -29,27 +32,25 @@ def faces(coefficient: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _solve(coefficient: np.ndarray, forcing: np.ndarray) -> np.ndarray:
-    """Interior pressure (size - 2, size - 2) by banded Cholesky factorisation; LU where a is not positive."""
+    """Interior pressure (size - 2, size - 2). Positive coefficients need no pivots, and the ordering of a symmetric
+    matrix makes the sparsest factors: half the time, measured from 85 to 421 vertices a side."""
+    if (coefficient > 0).all():
+        options = {"permc_spec": "MMD_AT_PLUS_A", "diag_pivot_thresh": 0.0, "options": {"SymmetricMode": True}}
+    else:
+        options = {"permc_spec": "COLAMD"}
+    factors = linalg.splu(_matrix(coefficient), **options)
+    inner = forcing[1:-1, 1:-1]
+    return factors.solve(inner.reshape(-1)).reshape(inner.shape)
+
+
+def _matrix(coefficient: np.ndarray) -> sparse.csc_array:
+    """Flow out of the interior vertices, row after row, as a function of the pressure there."""
     along_x, along_y = faces(coefficient)
     inner = len(coefficient) - 2
     diagonal = along_x[1:] + along_x[:-1] + along_y[:, 1:] + along_y[:, :-1]
-    bands = np.zeros((inner + 1, inner, inner), order="C")  # LAPACK's lower form: bands[i, j] = matrix[i + j, j]
-    bands[0] = diagonal
-    bands[1, :, :-1] = -along_y[:, 1:-1]
-    bands[inner, :-1] = -along_x[1:-1]
-    bands = bands.reshape(inner + 1, inner * inner)
-    right = forcing[1:-1, 1:-1].reshape(-1)
-    if (coefficient > 0).all():
-        solution = linalg.solveh_banded(bands, right, overwrite_ab=True, lower=True, check_finite=False)
-    else:
-        solution = linalg.solve_banded((inner, inner), _both_sides(bands), right, check_finite=True)
-    return solution.reshape(inner, inner)
-
-
-def _both_sides(bands: np.ndarray) -> np.ndarray:
-    """The form of `scipy.linalg.solve_banded` of a symmetric matrix from its lower bands (width + 1, rows)."""
-    width = len(bands) - 1
-    upper = np.zeros((width, bands.shape[1]))
-    for distance in range(1, width + 1):
-        upper[width - distance, distance:] = bands[distance, :-distance]
-    return np.concatenate([upper, bands])
+    next_y = np.zeros((inner, inner))  # the last of a row has no neighbour in the next
+    next_y[:, :-1] = -along_y[:, 1:-1]
+    next_y = next_y.reshape(-1)[:-1]
+    next_x = -along_x[1:-1].reshape(-1)
+    diagonals = [diagonal.reshape(-1), next_y, next_y, next_x, next_x]
+    return sparse.diags_array(diagonals, offsets=[0, 1, -1, inner, -inner], format="csc")

@@ -3,8 +3,8 @@
     w_t + u . grad w = nu Laplacian w + f,    u = (psi_y, -psi_x),    Laplacian psi = -w
 
 The scheme is that of the generator of Li et al., "Fourier neural operator for parametric partial differential
-equations" (2021), A.3.3: advection is formed at the grid's points and dealiased by the two thirds rule afterwards; advection and
-forcing take a forward Euler step, viscosity a Crank-Nicolson step. Axes are x, then y.
+equations" (2021), A.3.3: advection is formed at the grid's points and dealiased by the two thirds rule afterwards;
+advection and forcing take a forward Euler step, viscosity a Crank-Nicolson step. Axes are x, then y.
 """
 
 import contextlib
