@@ -1,7 +1,7 @@
 """The lowest modes of the Fourier transform at points that lie anywhere in the unit square, and back.
 
 Sums over all points and modes, as thin matrix products: for the few modes that operators keep nothing is faster. Modes
-are ordered as in `spectrax.ops.truncated`: along the first axis 0 ... m1 - 1, -m1 ... -1, along the second 0 ... m2 - 1.
+have the order of `spectrax.ops.truncated`: 0 ... m1 - 1, -m1 ... -1 along the first axis, 0 ... m2 - 1 along the other.
 Everything is computed in float32 (float64 stays float64) and differentiable with respect to the points.
 
 Source: Z. Li et al., "Fourier neural operator with learned deformations for PDEs on general geometries", JMLR 2023.

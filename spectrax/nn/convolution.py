@@ -1,0 +1,36 @@
+"""Dense convolutions of three samples along every axis, as U-Nets have them."""
+
+import jax
+from flax import nnx
+
+from spectrax.nn import initializers
+
+_DIMENSION_NUMBERS = {2: ("NHWC", "HWIO", "NHWC"), 3: ("NDHWC", "DHWIO", "NDHWC")}
+
+
+class Convolution3(nnx.Module):
+    """A 3x3 or 3x3x3 convolution without bias, zeros outside the map; weights begin as PyTorch's do.
+
+    Args:
+        in_channels, out_channels: channels before and after.
+        dimensions: 2 or 3.
+        dtype: compute dtype; parameters are float32.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, dimensions: int, *, dtype: str = "float32", rngs: nnx.Rngs):
+        self.dtype = dtype
+        shape = (*(3,) * dimensions, in_channels, out_channels)
+        fan_in = in_channels * 3**dimensions
+        self.kernel = nnx.Param(initializers.uniform_fan_in(rngs.params(), shape, fan_in=fan_in))
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """(batch, *space, in_channels) -> (batch, *space, out_channels)."""
+        return convolution_3(x.astype(self.dtype), self.kernel[...].astype(self.dtype))
+
+
+def convolution_3(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """(batch, *space, in) and (3, ..., 3, in, out) -> (batch, *space, out), a cross-correlation with zero padding."""
+    dimensions = x.ndim - 2
+    return jax.lax.conv_general_dilated(
+        x, kernel, (1,) * dimensions, ((1, 1),) * dimensions, dimension_numbers=_DIMENSION_NUMBERS[dimensions]
+    )
