@@ -1,6 +1,7 @@
 """CIFAR-10 and CIFAR-100: 60,000 real 32x32 colour pictures each, from the binary version of the published archives."""
 
 import dataclasses
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -23,9 +24,11 @@ class _Cifar:
 
     Attributes:
         manual_dir: holds the archive; None where the data are prepared already.
+        data_dir: where the data are prepared, for the command that an error tells; None for the default.
     """
 
     manual_dir: str | None = None
+    data_dir: str | None = None
     version: ClassVar[str] = "1.0.0"
     shape: ClassVar[tuple[int, int, int]] = (_SIDE, _SIDE, 3)
     maximum: ClassVar[int] = 255
@@ -95,7 +98,8 @@ def _examples(
 ) -> Examples:
     """All splits of an archive, whose label is the last of each record's first bytes."""
     directory = None if source.manual_dir is None else Path(source.manual_dir).expanduser()
-    command = f"python -m spectrax.prepare dataset={source.name} manual_dir={directory or 'DIR'}"
+    places = [f"manual_dir={directory or 'DIR'}", *([] if source.data_dir is None else [f"data_dir={source.data_dir}"])]
+    command = shlex.join(["python", "-m", "spectrax.prepare", f"dataset={source.name}", *places])
     files = {archive: f"{_ADDRESS}/{archive}"}
     path = published_archives.check_there(source.name, directory, files, command) / archive
     wanted = [name for parts in batches.values() for name in parts]

@@ -4,6 +4,7 @@ import dataclasses
 import gzip
 import hashlib
 import http.client
+import shlex
 import struct
 import urllib.request
 import zlib
@@ -39,9 +40,11 @@ class FashionMnist:
     Attributes:
         manual_dir: directory with the four IDX files, gzipped or not; None looks where Debian puts them, then
             downloads.
+        data_dir: where the data are prepared, for the command that an error tells; None for the default.
     """
 
     manual_dir: str | None = None
+    data_dir: str | None = None
     name: ClassVar[str] = "fashion_mnist"
     version: ClassVar[str] = "1.0.0"
     shape: ClassVar[tuple[int, int, int]] = (28, 28, 1)
@@ -53,9 +56,12 @@ class FashionMnist:
     )  # fmt: skip
 
     def examples(self) -> Examples:
-        """Images uint8 (n, 28, 28, 1) and labels, as published."""
+        """Images uint8 (n, 28, 28, 1) and labels, as published. Raises `DataMissing`."""
         read = self._reader()
-        arrays = {name: _published(read(name), name) for name in _MD5}
+        try:
+            arrays = {name: _published(read(name), name) for name in _MD5}
+        except DataMissing as error:
+            raise DataMissing(f"{error} {self._advice()}") from error
         return {split: (arrays[images][..., None], arrays[labels]) for split, (images, labels) in _FILES.items()}
 
     def card(self, content_hash: str) -> DataCard:
@@ -79,6 +85,15 @@ class FashionMnist:
             return _Directory(Path(self.manual_dir).expanduser())
         return _Directory(_DEBIAN) if _DEBIAN.is_dir() else _download
 
+    def _advice(self) -> str:
+        places = [] if self.data_dir is None else [f"data_dir={self.data_dir}"]
+        words = ["dataset=fashion_mnist", "dataset.source.manual_dir=DIRECTORY", *places]
+        return (
+            f"Put the four files {', '.join(f'{name}.gz' for name in _MD5)} in a directory and run: "
+            f"{shlex.join(['python', '-m', 'spectrax.prepare', *words])} "
+            "(on Debian: apt install dataset-fashion-mnist)"
+        )
+
 
 class _Directory:
     """Reads a file of a directory, gzipped or not."""
@@ -92,7 +107,7 @@ class _Directory:
             return plain.read_bytes()
         if packed.exists():
             return _unpack(packed.read_bytes(), str(packed))
-        raise DataMissing(f"{packed} (or without .gz) is missing. " + _advice())
+        raise DataMissing(f"{packed} (or without .gz) is missing.")
 
 
 def read_idx(content: bytes, name: str) -> np.ndarray:
@@ -106,7 +121,7 @@ def read_idx(content: bytes, name: str) -> np.ndarray:
         offset = 4 + 4 * content[3]
         if len(content) - offset == int(np.prod(shape)):
             return np.frombuffer(content, np.uint8, offset=offset).reshape(shape)
-    raise DataMissing(f"{name} is not a whole IDX file of bytes. " + _advice())
+    raise DataMissing(f"{name} is not a whole IDX file of bytes.")
 
 
 def _download(name: str) -> bytes:
@@ -115,7 +130,7 @@ def _download(name: str) -> bytes:
         with urllib.request.urlopen(address, timeout=10) as answer:
             content = answer.read()
     except (OSError, http.client.HTTPException) as error:
-        raise DataMissing(f"{address} cannot be reached ({error}). " + _advice()) from error
+        raise DataMissing(f"{address} cannot be reached ({error}).") from error
     return _unpack(content, address)
 
 
@@ -123,7 +138,7 @@ def _published(content: bytes, name: str) -> np.ndarray:
     """The array of a file's content, if that is what was published."""
     array = read_idx(content, name)
     if hashlib.md5(content, usedforsecurity=False).hexdigest() != _MD5[name]:
-        raise DataMissing(f"{name}, {array.shape}, holds other data than Fashion-MNIST's file so called. " + _advice())
+        raise DataMissing(f"{name}, {array.shape}, holds other data than Fashion-MNIST's file so called.")
     return array
 
 
@@ -131,12 +146,4 @@ def _unpack(content: bytes, name: str) -> bytes:
     try:
         return gzip.decompress(content)
     except (OSError, EOFError, zlib.error) as error:
-        raise DataMissing(f"{name} is not a whole gzip file ({error}). " + _advice()) from error
-
-
-def _advice() -> str:
-    return (
-        "Put the four files " + ", ".join(f"{name}.gz" for name in _MD5) + " in a directory and run: "
-        "python -m spectrax.prepare dataset=fashion_mnist dataset.source.manual_dir=DIRECTORY "
-        "(on Debian: apt install dataset-fashion-mnist)"
-    )
+        raise DataMissing(f"{name} is not a whole gzip file ({error}).") from error

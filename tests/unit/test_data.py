@@ -281,7 +281,10 @@ def test_another_data_set_with_the_same_names_is_refused(tmp_path):
     published(tmp_path)
     overrides = [f"data_dir={tmp_path}/data", f"dataset.source.manual_dir={tmp_path}"]
     config = spectrax.compose("svt_fashion_mnist", overrides)
-    with pytest.raises(DataMissing, match=r"train-images-idx3-ubyte, .60000, 28, 28., holds other data"):
+    words = (
+        rf"train-images-idx3-ubyte, .60000, 28, 28., holds other data.*manual_dir=DIRECTORY data_dir={tmp_path}/data "
+    )
+    with pytest.raises(DataMissing, match=words):
         build(config.dataset).prepare(progress=False)
     assert not list((tmp_path / "data" / "fashion_mnist").glob("1.0.0*/*"))
 
