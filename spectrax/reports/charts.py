@@ -6,6 +6,7 @@ from typing import Any
 
 from spectrax.reports.comparison import Comparison
 from spectrax.reports.curves import thin
+from spectrax.reports.labels import labels
 from spectrax.reports.runs import Run
 
 _POINTS_PER_LINE = 1000
@@ -22,8 +23,14 @@ def charted(comparison: Comparison) -> dict[str, Any]:
     metrics = dict.fromkeys([*comparison.metrics, *sorted({name for run in runs for name in run.metrics})])
     return {
         "runs": [
-            {"name": run.name, "look": look(index), "shown": run in shown, "numbers": _numbers(run, comparison.keys)}
-            for index, run in enumerate(runs)
+            {
+                "label": label,
+                "name": run.name,
+                "look": look(index),
+                "shown": run in shown,
+                "numbers": _numbers(run, comparison.keys),
+            }
+            for index, (run, label) in enumerate(zip(runs, labels(runs), strict=True))
         ],
         "charts": _charts(runs),
         "across": ["parameters", "seconds", "examples per second", *comparison.keys],

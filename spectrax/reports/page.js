@@ -142,7 +142,7 @@
       dot.setAttribute("cy", y.place(best.point[1]));
       dot.setAttribute("visibility", "visible");
       light(best.run);
-      say(event, `${data.runs[best.run].name}\n${across} ${best.point[0].toLocaleString("en")}\n${up || "value"} ${best.point[1]}`);
+      say(event, `${data.runs[best.run].label}\n${across} ${best.point[0].toLocaleString("en")}\n${up || "value"} ${best.point[1]}`);
     };
     svg.addEventListener("pointermove", enter);
     svg.addEventListener("pointerdown", enter);
@@ -200,7 +200,7 @@
       const label = make(document.getElementById("legend"), "label", { "data-run": index });
       const box = make(label, "input", { type: "checkbox" });
       make(make(label, "svg", { class: `swatch ${run.look}`, viewBox: "0 0 24 8" }), "path", { d: "M1 4H23" });
-      make(label, "span", {}, run.name);
+      make(label, "span", { title: run.name }, run.label);
       box.addEventListener("change", () => { hidden[box.checked ? "delete" : "add"](index); drawCurves(); });
       return box;
     });

@@ -13,6 +13,7 @@ from typing import Any
 from spectrax.reports import table
 from spectrax.reports.charts import charted, finite, look
 from spectrax.reports.comparison import ABSENT, Comparison
+from spectrax.reports.labels import labels
 from spectrax.reports.runs import Run, printable
 from spectrax.reports.sweeps import Outcome, counted
 from spectrax.reports.table import Column
@@ -43,7 +44,7 @@ def page(comparison: Comparison, title: str, skipped: Sequence[str] = (), sweeps
         runs=_runs(comparison),
         sweeps=_section("sweeps", "Sweeps", "".join(_sweep(outcome, comparison.runs) for outcome in sweeps)),
         seeds=_section("seeds", "Over seeds", _seeds(comparison)),
-        figures=_section("figures", "Figures of the best run", "".join(_figures(comparison.best.values()))),
+        figures=_section("figures", "Figures of the best run", "".join(_figures(comparison))),
         differences=_section("differences", "What differs in the configs", _differences(comparison)),
         overrides="".join(map(_overrides, comparison.runs)),
         skipped=_section("skipped", "Skipped", _list(map(escape, skipped))),
@@ -149,11 +150,13 @@ def _overrides(run: Run) -> str:
     return f"<details><summary>{escape(run.name)}</summary><pre>{words}</pre></details>"
 
 
-def _figures(runs: Iterable[Run]) -> Iterable[str]:
-    for run in runs:
+def _figures(comparison: Comparison) -> Iterable[str]:
+    told = {id(run): label for run, label in zip(comparison.runs, labels(comparison.runs), strict=True)}
+    for run in comparison.best.values():
         pictures = "".join(map(_figure, sorted(run.directory.glob("figures/*.png"))))
         if pictures:
-            yield f'<h3>{escape(run.name)}</h3><div class="figures">{pictures}</div>'
+            said = f": {escape(told[id(run)])}" if told[id(run)] != run.name else ""
+            yield f'<h3>{escape(run.name)}{said}</h3><div class="figures">{pictures}</div>'
 
 
 def _figure(path: Path) -> str:

@@ -134,4 +134,4 @@ def test_a_browser_draws_sorts_and_answers_the_pointer(reported, tmp_path):
     assert found.rows[0][3] == "<i>c</i>" and "unfinished" in found.rows[0]
     assert len(found.lines) == 2 * 4 and all(line["d"].startswith("M") for line in found.lines)
     assert found.marks == 3  # an unfinished run says no number of parameters
-    assert found.tip == "digits/seed 1\nstep 30\nvalue 0.875"
+    assert found.tip == "seed=1\nstep 30\nvalue 0.875"

@@ -19,6 +19,7 @@ from spectrax.reports import curves, page, runs, sweeps, table
 from spectrax.reports.charts import charted
 from spectrax.reports.choice import best_so_far
 from spectrax.reports.comparison import compare, differing_keys
+from spectrax.reports.labels import labels
 from spectrax.training.results import Results
 
 HOSTILE = "</script><img src=x onerror=alert(1)>|`[a](b)\"'&amp;"
@@ -166,6 +167,27 @@ def test_the_best_comes_first_and_is_a_finished_run(sweep, tmp_path):
     waves = compare(read_all(tmp_path))
     assert [run.name for run in waves.runs] == ["good", "bad", "broken"] and waves.best["waves"].name == "good"
     assert str(waves.chosen["waves"]) == "final.test.nrmse (less is better, chosen on the test split)"
+
+
+def labelled(found):
+    return {run.name: label for run, label in zip(found, labels(found), strict=True)}
+
+
+def test_curves_are_labelled_by_what_was_varied(sweep, tmp_path):
+    found = read_all(sweep)
+    told = labelled(found)
+    assert told["shift2/1"] == "shift=2, seed=1" and told["late"] == "shift=5, seed=0"
+    assert charted(compare(found))["runs"][0]["label"] == "shift=2, seed=2"
+    # Of a group that was chosen its name is told, and not the sizes that follow; no key of a table need be said.
+    for name, words, sizes in (("a", ["model=svt_h_b"], [3, 3]), ("b", [], [1, 1])):
+        write_run(tmp_path / "0" / name, {10: 0.5}, config() | {"model": {"depths": sizes, "dims": sizes}}, words)
+    write_run(tmp_path / "1", {10: 0.5}, config(experiment="darcy"))
+    assert labelled(read_all(tmp_path)) == {"0/a": "digits: model=svt_h_b", "0/b": "digits: model=default", "1": "1"}
+    same = [
+        write_run(tmp_path / name, {10: 0.5}, config(shift=shift)) for name, shift in (("c", 1), ("d", 1), ("e", 2))
+    ]
+    assert labelled([read(path) for path in same]) == {"c": "shift=1 (c)", "d": "shift=1 (d)", "e": "shift=2"}
+    assert labelled([read(path) for path in same[:2]]) == {"c": "c", "d": "d"}
 
 
 def test_runs_that_differ_in_their_seed_alone_are_averaged(sweep):
