@@ -5,7 +5,6 @@ in Fourier space with the two thirds rule. Needs the optional extra `pde`.
 """
 
 import functools
-import importlib.util
 from collections.abc import Callable
 from typing import Any
 
@@ -14,12 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from spectrax.core.errors import ConfigError
-
-
-def require(package: str) -> None:
-    """Raises ConfigError where an importable package of the extra `pde` is not installed."""
-    if importlib.util.find_spec(package) is None:
-        raise ConfigError(f"This solver needs the package {package}: python -m pip install 'spectrax[pde]'.")
+from spectrax.solvers.optional_packages import require
 
 
 def trajectories(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from spectrax.core.errors import ConfigError
-from spectrax.solvers import exponential_steppers
+from spectrax.solvers import optional_packages
 from spectrax.solvers.burgers import burgers, burgers_initial
 from spectrax.solvers.kuramoto_sivashinsky import kuramoto_sivashinsky, kuramoto_sivashinsky_initial
 from spectrax.solvers.periodic_functions import periodic_function
@@ -111,6 +111,6 @@ def test_wrong_arguments_are_named(exponax):
 
 
 def test_a_missing_package_is_named_with_its_extra(monkeypatch):
-    monkeypatch.setattr(exponential_steppers.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(optional_packages.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"pip install 'spectrax\[pde\]'"):
         burgers(np.zeros((1, 8)))
