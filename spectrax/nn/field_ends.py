@@ -26,15 +26,15 @@ class Projection(nnx.Module):
         return self.contract(gelu(self.expand(x))).astype(jnp.float32)
 
 
-def coordinates(sizes: Sequence[int]) -> jax.Array:
-    """`i / (size - 1)` along each axis, both ends included: (*sizes, axes) float32."""
-    along = [jnp.linspace(0.0, 1.0, size) for size in sizes]
+def coordinates(sizes: Sequence[int], *, closed: bool = True) -> jax.Array:
+    """`i / (size - 1)` along each axis, both ends included, or `i / size`, as on a circle: (*sizes, axes) float32."""
+    along = [jnp.linspace(0.0, 1.0, size, endpoint=closed) for size in sizes]
     return jnp.stack(jnp.meshgrid(*along, indexing="ij"), axis=-1)
 
 
-def with_coordinates(x: jax.Array) -> jax.Array:
+def with_coordinates(x: jax.Array, *, closed: bool = True) -> jax.Array:
     """(batch, *space, channels) -> (batch, *space, channels + axes of space), the coordinates last."""
-    places = coordinates(x.shape[1:-1]).astype(x.dtype)
+    places = coordinates(x.shape[1:-1], closed=closed).astype(x.dtype)
     return jnp.concatenate([x, jnp.broadcast_to(places, (*x.shape[:-1], places.shape[-1]))], axis=-1)
 
 

@@ -1,8 +1,8 @@
 """Products with weights, with the gradient of the weights in the order that is fast on CPUs.
 
-Automatic differentiation of `x @ kernel` contracts the gradient with `x`, in this order, and XLA's CPU compiler writes
-a transposed copy of its first operand: of the gradient, several times as wide as `x` where a layer expands. In the
-other order the copy is one of `x`.
+Automatic differentiation of `x @ kernel` contracts the gradient with `x`, in this order and over several axes, and XLA's
+CPU compiler writes a transposed copy of the first operand, into which it draws what led to it: an activation is then
+computed once more, element by element. With the axes of examples as one, the batch first, there is no copy.
 """
 
 import functools
@@ -26,9 +26,9 @@ def _forward(x: jax.Array, kernel: jax.Array, precision: Any) -> tuple[jax.Array
 
 def _backward(precision: Any, saved: tuple[jax.Array, jax.Array], gradient: jax.Array) -> tuple[jax.Array, jax.Array]:
     x, kernel = saved
-    examples = tuple(range(x.ndim - 1))
     of_x = jax.lax.dot_general(gradient, kernel, (((x.ndim - 1,), (1,)), ((), ())), precision=precision)
-    return of_x, jax.lax.dot_general(x, gradient, ((examples, examples), ((), ())), precision=precision)
+    examples, gradients = (array.reshape(-1, array.shape[-1]) for array in (x, gradient))
+    return of_x, jax.lax.dot_general(examples, gradients, (((0,), (0,)), ((), ())), precision=precision)
 
 
 product.defvjp(_forward, _backward)

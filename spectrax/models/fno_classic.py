@@ -1,0 +1,115 @@
+"""The Fourier neural operator of the paper, in one, two or three dimensions.
+
+Source: Z. Li et al., "Fourier neural operator for parametric partial differential equations", ICLR 2021; the scripts of
+its release (2022, after they took GELU and padding), and the models that H. Wu et al., "Solving high-dimensional PDEs
+with latent spectral models", ICML 2023, compare with. The library of today has another network, `fno_neuralop`.
+
+Where they differ: the scripts pad by one number (Darcy 9 on both axes, Navier-Stokes in 3-D 6 in time, Burgers and
+Navier-Stokes in 2-D none), Wu et al. by one for each axis, last axis first. In 3-D Wu et al. keep half as many modes in
+time, the scripts as many. The 3-D models hold batch norms that they never apply; here there are none.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import jax
+from flax import nnx
+
+from spectrax.core.errors import ConfigError
+from spectrax.nn.feed_forward import gelu
+from spectrax.nn.field_ends import Projection, cropped, padded_at_end, with_coordinates
+from spectrax.nn.linear import uniform_linear
+from spectrax.nn.spectral_convolution import SpectralConvolution, both_ends
+from spectrax.ops.choices import check_choice
+
+Order = Literal["natural", "released"]
+_ORDERS = ("natural", "released")
+
+
+class ClassicFNO(nnx.Module):
+    """Coordinates appended, a linear layer, Fourier layers on the padded grid, two linear layers.
+
+    Fourier layer: `gelu(K x + W x + b)`, K the spectral convolution; the last has no activation. Any grid with as many
+    axes that has the modes is taken, whatever `grid` says.
+
+    Args:
+        grid: sizes of the training grid, of which only their number counts: 1, 2 or 3.
+        in_channels, out_channels: of the fields, without coordinates.
+        width: channels of every layer.
+        modes: how many frequencies from zero up are kept along each axis, and below zero as many along all but the
+            last; one number: as Wu et al. take it, for all axes, but half of it for the last of three.
+        padding: zeros behind the field along each axis, which are cut away before the last two layers; None: none.
+        padding_order: of `padding`, "natural", or "released" for Wu et al.'s, the last axis first, where their code
+            gives nothing when some are 0 and others are not.
+        layers: Fourier layers.
+        hidden: channels before the last layer.
+        dtype: compute dtype; parameters and transforms are float32.
+
+    Raises:
+        ConfigError: when sizes do not fit together, naming the key.
+    """
+
+    def __init__(
+        self,
+        *,
+        grid: Sequence[int],
+        in_channels: int,
+        out_channels: int,
+        width: int,
+        modes: int | Sequence[int],
+        padding: Sequence[int] | None = None,
+        padding_order: Order = "natural",
+        layers: int = 4,
+        hidden: int = 128,
+        dtype: str = "float32",
+        rngs: nnx.Rngs,
+    ):
+        self.axes, self.dtype = len(grid), dtype
+        if not 1 <= self.axes <= 3:
+            raise ConfigError(f"model.grid={list(grid)}: fields of 1, 2 or 3 axes are wanted. See `dataset.grid`.")
+        self.padding = _padding(padding, padding_order, self.axes)
+        kept = both_ends(_modes(modes, self.axes))
+        options = {"dtype": dtype, "rngs": rngs}
+        self.lift = uniform_linear(in_channels + self.axes, width, **options)
+        self.spectral = nnx.List([SpectralConvolution(width, width, kept, rngs=rngs) for _ in range(layers)])
+        self.pointwise = nnx.List([uniform_linear(width, width, **options) for _ in range(layers)])
+        self.projection = Projection(width, hidden, out_channels, **options)
+
+    def __call__(self, x: jax.Array, *, train: bool = False, key: jax.Array | None = None) -> jax.Array:
+        """(batch, *grid, in_channels) -> (batch, *grid, out_channels) float32.
+
+        Raises:
+            ConfigError: when the grid has fewer modes than are kept, or another number of axes.
+        """
+        del train, key  # nothing is drawn, and nothing differs in training
+        if x.ndim != self.axes + 2:
+            raise ConfigError(f"A field of the shape {list(x.shape)}: (batch, {self.axes} axes, channels) is wanted.")
+        sizes = x.shape[1:-1]
+        x = padded_at_end(self.lift(with_coordinates(x)), self.padding)
+        for number, (spectral, pointwise) in enumerate(zip(self.spectral, self.pointwise, strict=True), 1):
+            x = spectral(x).astype(self.dtype) + pointwise(x)
+            x = gelu(x) if number < len(self.spectral) else x
+        return self.projection(cropped(x, sizes))
+
+
+def _modes(modes: int | Sequence[int], axes: int) -> tuple[int, ...]:
+    if isinstance(modes, int):
+        return (modes, modes, modes // 2) if axes == 3 else (modes,) * axes
+    if len(modes) != axes:
+        raise ConfigError(f"model.modes={list(modes)} for {axes} axes: give one number, or one for each axis.")
+    return tuple(modes)
+
+
+def _padding(padding: Sequence[int] | None, order: Order, axes: int) -> tuple[int, ...]:
+    check_choice("model.padding_order", order, _ORDERS)
+    padding = tuple(padding) if padding is not None else (0,) * axes
+    if len(padding) != axes or min(padding) < 0:
+        raise ConfigError(f"model.padding={list(padding)} for {axes} axes: give one number from 0 for each axis.")
+    if order == "natural":
+        return padding
+    if any(padding) and not all(padding):
+        raise ConfigError(
+            f"model.padding={list(padding)}: with padding_order=released all are 0 or none, since the released code "
+            "would cut everything away. Set model.padding_order=natural."
+        )
+    return padding[::-1]
