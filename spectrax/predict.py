@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _KEYS = {
     "checkpoint": "the run directory",
     "input": "a file, a directory (with all below it) or a pattern such as 'photos/*.png'",
-    "output": "directory for predictions.csv, unreadable.csv and sheet.png",
+    "output": "directory for predictions.csv, unreadable.csv, sheet.png and, of fields, one .npy for each file",
     "step": "best (default), last, or the number of a saved step",
 }
 _SHEET = 64  # files on the contact sheet: the first ones
@@ -49,7 +49,7 @@ def run(keys: "Mapping[str, str]", overrides: list[str]) -> int:
     loaded = load_run(keys["checkpoint"], keys.get("step", "best"), overrides)
     _check(loaded)
     startup.start(Path(loaded.config.data_dir) / "compiled")
-    sheet = _Sheet()
+    sheet, arrays = _Sheet(), _Arrays(output)
     with _tables(output) as (predictions, unreadable), counting("Predicting", total) as advance:
         for batch in read_ahead(loaded, files(source, output)):
             failed = [(path, found) for path, found in batch if isinstance(found, UnreadableFile)]
@@ -62,7 +62,7 @@ def run(keys: "Mapping[str, str]", overrides: list[str]) -> int:
                 paths, examples = zip(*good, strict=True)
                 inputs, rows = predict(loaded, examples)
                 for path, row in zip(paths, rows, strict=True):
-                    predictions.add({"file": path, **row})
+                    predictions.add({"file": path, **arrays.saved(path, row)})
                 sheet.add(inputs, rows, [path.name for path in paths])
             advance(len(batch))
     if not predictions.count:
@@ -128,6 +128,31 @@ def _check(loaded: "LoadedRun") -> None:
         if not hasattr(thing, method):
             name = type(thing).__name__
             raise ConfigError(f"The {noun} of this run, {name}, predicts no files: it has no method `{method}`.")
+
+
+class _Arrays:
+    """What is predicted as an array, such as a field, in files of its own."""
+
+    def __init__(self, output: Path):
+        self._output = output
+        self._taken: collections.Counter[str] = collections.Counter()
+
+    def saved(self, path: Path, row: "Mapping[str, Any]") -> dict[str, Any]:
+        """The row with the names of files, such as `flow_field.npy` of `flow.npz`, in the place of its arrays."""
+        import numpy as np
+
+        from spectrax.core.files import atomic_write
+
+        row = dict(row)
+        for column in [column for column, value in row.items() if isinstance(value, np.ndarray)]:
+            stem = f"{path.stem}_{column}"
+            self._taken[stem] += 1
+            # Files in different directories may have one name.
+            name = f"{stem}.npy" if self._taken[stem] == 1 else f"{stem}_{self._taken[stem]}.npy"
+            with atomic_write(self._output / name) as file:
+                np.save(file, row[column])
+            row[column] = name
+        return row
 
 
 class _Table:

@@ -177,7 +177,7 @@ class Task(Protocol):
         """Outputs for people, such as class probabilities; traced."""
 
     def figures(self, predict: Callable[[Any], Any], batch: Batch, totals: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Matplotlib figures by file name, of a probe batch of host arrays and the sums of its split."""
+        """Matplotlib figures or animations by file name, of a probe batch of host arrays and the sums of its split."""
 
 
 class NamesClasses(Protocol):
@@ -191,7 +191,8 @@ class ExplainsPredictions(Protocol):
     """A task that says what its prediction of a file is."""
 
     def rows(self, outputs: Any) -> list[dict[str, Any]]:
-        """Of host outputs of `predict`, per example, the columns of a table for people."""
+        """Of host outputs of `predict`, per example, the columns of a table for people; what is an array there is saved
+        as a file, whose name the table tells."""
 
     def sheet(self, inputs: Any, rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Any:
         """A Matplotlib figure of a few examples: model inputs as host arrays, their rows, and names such as files'."""

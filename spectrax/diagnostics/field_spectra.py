@@ -41,7 +41,7 @@ def wavenumbers(sizes: Sequence[int], periodic: bool) -> np.ndarray:
 
 @dataclasses.dataclass(frozen=True)
 class Shells:
-    """Modes of a grid sorted by their radial wavenumber, rounded.
+    """Modes of a grid sorted by their radial wavenumber: shell i holds those from i - 1/2 up to i + 1/2.
 
     Attributes:
         sizes: of the grid.
@@ -50,11 +50,6 @@ class Shells:
 
     sizes: tuple[int, ...]
     periodic: bool
-
-    @property
-    def width(self) -> float:
-        """From one shell to the next, in periods along a side."""
-        return 1.0 if self.periodic else 0.5
 
     @property
     def count(self) -> int:
@@ -70,7 +65,7 @@ class Shells:
 
     @property
     def _numbers(self) -> np.ndarray:
-        return np.round(np.sqrt(wavenumbers(self.sizes, self.periodic)) / self.width).astype(np.int64).ravel()
+        return np.floor(np.sqrt(wavenumbers(self.sizes, self.periodic)) + 0.5).astype(np.int64).ravel()
 
     @property
     def _members(self) -> tuple[np.ndarray, np.ndarray]:
@@ -85,8 +80,8 @@ class Shells:
 
 
 def radial_spectrum(fields: jax.Array, periodic: bool) -> jax.Array:
-    """Energy by radial wavenumber, (batch, shells, channels); shell i holds wavenumbers about i, on grids that are not
-    periodic about i / 2. Over the shells it adds up to the mean of the square."""
+    """Energy by radial wavenumber, (batch, shells, channels), see `Shells`; over the shells it adds up to the mean of
+    the square."""
     return Shells(fields.shape[1:-1], periodic).sums(energy(fields, periodic))
 
 

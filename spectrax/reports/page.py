@@ -19,7 +19,7 @@ from spectrax.reports.sweeps import Outcome, counted
 from spectrax.reports.table import Column
 
 _LARGEST_FIGURE = 4 * 2**20  # bytes
-_PNG = b"\x89PNG\r\n\x1a\n"
+_PICTURES = {b"\x89PNG\r\n\x1a\n": "png", b"GIF89a": "gif"}  # how files of pictures begin
 
 
 def page(comparison: Comparison, title: str, skipped: Sequence[str] = (), sweeps: Sequence[Outcome] = ()) -> str:
@@ -153,7 +153,8 @@ def _overrides(run: Run) -> str:
 def _figures(comparison: Comparison) -> Iterable[str]:
     told = {id(run): label for run, label in zip(comparison.runs, labels(comparison.runs), strict=True)}
     for run in comparison.best.values():
-        pictures = "".join(map(_figure, sorted(run.directory.glob("figures/*.png"))))
+        found = [path for ending in ("png", "gif") for path in run.directory.glob(f"figures/*.{ending}")]
+        pictures = "".join(map(_figure, sorted(found)))
         if pictures:
             said = f": {escape(told[id(run)])}" if told[id(run)] != run.name else ""
             yield f'<h3>{escape(run.name)}{said}</h3><div class="figures">{pictures}</div>'
@@ -165,9 +166,10 @@ def _figure(path: Path) -> str:
     except OSError:
         data = b""
     name = escape(printable(Path(path.stem)).replace("_", " "))
-    if not data.startswith(_PNG):
-        return f"<p>{name}: the file is no PNG picture, or too large for this page.</p>"
-    source = f"data:image/png;base64,{base64.b64encode(data).decode()}"
+    kind = next((kind for beginning, kind in _PICTURES.items() if data.startswith(beginning)), None)
+    if kind is None:
+        return f"<p>{name}: the file is no PNG or GIF picture, or too large for this page.</p>"
+    source = f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
     return f'<figure><img src="{source}" alt="{name}"><figcaption>{name}</figcaption></figure>'
 
 

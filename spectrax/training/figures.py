@@ -2,6 +2,7 @@
 
 import io
 import logging
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ PROBE_SIZE = 512  # examples that figures may choose from
 
 
 def save(experiment: Experiment, inference: Inference, weights: Any, split: str | None) -> None:
-    """Write the task's figures of `split` to `figures/*.png` in the run directory."""
+    """Write the task's figures of `split` to `figures/*.png`, and what moves to `*.gif`, in the run directory."""
     if split is None:
         return
     _, totals = inference.evaluate(weights, experiment.loader.evaluation(split, inference.layout.process_share))
@@ -31,14 +32,30 @@ def save(experiment: Experiment, inference: Inference, weights: Any, split: str 
 
 
 def save_figure(figure: Any, path: Path) -> None:
-    """Write a Matplotlib figure as PNG, whole or not at all; process 0 does."""
+    """Write a Matplotlib figure as PNG, or an animation as GIF beside it, whole or not at all; process 0 does.
+
+    Args:
+        path: of the PNG; a GIF has the same name but for its ending.
+    """
     if not agreement.is_writer():
         return
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=120)
+    if hasattr(figure, "savefig"):
+        picture = io.BytesIO()
+        figure.savefig(picture, format="png", dpi=120)
+        content = picture.getvalue()
+    else:
+        path, content = path.with_suffix(".gif"), _moving(figure)
     with atomic_write(path) as file:
-        file.write(picture.getvalue())
+        file.write(content)
     logger.info("Figure: %s", path)
+
+
+def _moving(animation: Any) -> bytes:
+    """The bytes of a GIF: Matplotlib writes animations to paths alone."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "animation.gif"
+        animation.save(path, writer="pillow", dpi=100)
+        return path.read_bytes()
 
 
 def probe(loader: Loader, split: str) -> Batch:
