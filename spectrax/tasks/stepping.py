@@ -1,0 +1,54 @@
+"""A model applied to its own outputs again and again."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+
+def advance(
+    model: nnx.Module,
+    window: jax.Array,
+    steps: int,
+    *,
+    train: bool,
+    key: jax.Array | None,
+    remat: bool = False,
+    gradient: bool = True,
+) -> jax.Array:
+    """The frames that follow a window, from the model's own predictions.
+
+    The steps are one loop of the compiled program, whose size and time of compilation do not grow with their number.
+    Running statistics move from step to step, as when the model is called by hand.
+
+    Args:
+        model: (batch, *space, frames) -> (batch, *space, new frames), fewer or as many.
+        window: (batch, *space, frames).
+        key: each step draws with a key of its own; None where nothing is drawn.
+        remat: recompute activations in the backward pass; what is kept of a step is its window.
+        gradient: False: none goes through, nor is anything kept for one.
+
+    Returns:
+        (batch, *space, steps x new frames) float32.
+    """
+    frames = window.shape[-1]
+    # The structure stays outside of the loop, which carries what a call may change.
+    graph, parameters, rest = nnx.split(model, nnx.Param, ...)
+    if not gradient:
+        parameters, window = jax.lax.stop_gradient((parameters, window))
+
+    def step(carry: tuple[jax.Array, Any], number: jax.Array) -> tuple[tuple[jax.Array, Any], jax.Array]:
+        window, rest = carry
+        inner = nnx.merge(graph, parameters, rest, copy=True)
+        own = None if key is None else jax.random.fold_in(key, number)
+        output = inner(window, train=train, key=own).astype(jnp.float32)
+        window = jnp.concatenate([window, output.astype(window.dtype)], -1)[..., -frames:]
+        return (window, nnx.state(inner, nnx.Not(nnx.Param))), output
+
+    run = jax.checkpoint(step, prevent_cse=False) if remat else step
+    (_, rest), outputs = jax.lax.scan(run, (window, rest), jnp.arange(steps))
+    nnx.update(model, rest)
+    # (steps, batch, *space, new): the batch leads again before axes are merged.
+    outputs = jnp.moveaxis(outputs, 0, -2)
+    return outputs.reshape(*outputs.shape[:-2], -1)

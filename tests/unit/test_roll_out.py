@@ -1,0 +1,206 @@
+"""Roll-outs: windows that shift, gradients that go as far as they should, and flows whose errors are known."""
+
+import io
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+from matplotlib.animation import FuncAnimation
+from PIL import Image
+
+from spectrax.core.errors import ConfigError
+from spectrax.core.trees import merge_module, module_state, split_module
+from spectrax.tasks.roll_out import RollOut
+from spectrax.tasks.stepping import advance
+from spectrax.training.figures import save_figure
+
+GIVEN, WANTED = 3, 4
+
+
+class Factor(nnx.Module):
+    """The last frames times a factor that is learnt."""
+
+    def __init__(self, factor, frames=1):
+        self.factor = nnx.Param(jnp.float32(factor))
+        self.frames = frames
+
+    def __call__(self, window, *, train, key=None):
+        return self.factor[...] * window[..., -self.frames :]
+
+
+class Counting(nnx.Module):
+    """The mean of the window, noise when it is given a key, and how often it was called."""
+
+    def __init__(self):
+        self.calls = nnx.BatchStat(jnp.zeros(()))
+
+    def __call__(self, window, *, train, key=None):
+        self.calls[...] = self.calls[...] + 1
+        noise = 0.0 if key is None else jax.random.normal(key, (*window.shape[:-1], 1))
+        return jnp.mean(window, -1, keepdims=True) + noise
+
+
+def decaying(rate=0.9, batch=3, sizes=(6, 5)):
+    """Frames that are each `rate` times the one before."""
+    first = np.random.default_rng(0).normal(size=(batch, *sizes, 1)).astype(np.float32)
+    frames = first * rate ** np.arange(GIVEN + WANTED, dtype=np.float32)
+    return {"input": frames[..., :GIVEN], "target": frames[..., GIVEN:], "mask": np.ones(batch, bool)}
+
+
+def loss(task, model, batch, seed=0):
+    return task.loss("main", model, batch, {}, jax.random.key(seed))[0]
+
+
+def gradient(task, factor, batch, seed=0):
+    return float(jax.grad(lambda f: loss(task, Factor(f), batch, seed))(jnp.float32(factor)))
+
+
+def evaluated(task, model, batch):
+    return task.reduce({name: np.asarray(value) for name, value in task.metrics(model, batch).items()})
+
+
+def test_a_window_shifts_by_what_was_predicted():
+    window = jnp.arange(3.0).reshape(1, 1, 3)
+    found = advance(Counting(), window, 3, train=False, key=None)
+    frames = [0.0, 1.0, 2.0]
+    for _ in range(3):
+        frames.append(np.mean(frames[-3:]))
+    np.testing.assert_allclose(found[0, 0], frames[3:], rtol=1e-6)
+    two = advance(Factor(0.5, frames=2), jnp.arange(3.0).reshape(1, 1, 3), 2, train=False, key=None)
+    np.testing.assert_allclose(two[0, 0], [0.5, 1, 0.25, 0.5])
+
+
+@pytest.mark.parametrize("remat", [False, True])
+def test_statistics_move_at_every_step_and_draws_differ(remat):
+    graph, parameters, statistics = split_module(Counting())
+
+    def run(key):
+        model = merge_module(graph, parameters, statistics)
+        return advance(model, jnp.zeros((2, 5, 3)), 4, train=True, key=key, remat=remat), module_state(model)
+
+    frames, after = jax.jit(run)(jax.random.key(0))
+    assert after["calls"] == 4 and after.keys() == statistics.keys()
+    assert len(np.unique(np.asarray(frames))) == frames.size
+
+
+def test_unrolled_training_sums_the_errors_of_all_steps():
+    """A factor f for a decay r errs at step k by |(f / r)^k - 1|."""
+    batch, ratio = decaying(0.9), 0.8 / 0.9
+    each = sum(abs(ratio**step - 1) for step in range(1, WANTED + 1))
+    assert float(loss(RollOut(), Factor(0.8), batch)) == pytest.approx(each, rel=1e-4)
+    assert float(loss(RollOut(reduction="sum"), Factor(0.8), batch)) == pytest.approx(3 * each, rel=1e-4)
+    two = sum(abs(ratio**step - 1) for step in (1, 2))
+    assert float(loss(RollOut(steps=2), Factor(0.8), batch)) == pytest.approx(two, rel=1e-4)
+    through = -sum(step * ratio ** (step - 1) / 0.9 for step in range(1, WANTED + 1))
+    for remat in (False, True):
+        assert gradient(RollOut(remat=remat), 0.8, batch) == pytest.approx(through, rel=1e-4)
+
+
+def test_push_forward_has_the_gradient_of_its_last_step_alone():
+    """Of |f w / r^n - 1| with w = f^(n - 1) held: f^(n - 1) / r^n, wherever the window is drawn."""
+    task, batch = RollOut(training="push_forward", push_forward_steps=3), decaying(0.9)
+    for seed in (0, 1):
+        assert float(loss(task, Factor(0.8), batch, seed)) == pytest.approx(1 - (0.8 / 0.9) ** 3, rel=1e-4)
+        assert gradient(task, 0.8, batch, seed) == pytest.approx(-(0.8**2) / 0.9**3, rel=1e-4)
+
+
+def test_push_forward_draws_its_window_among_all_true_frames():
+    """Frames that tell their own number: the error relative to frame t of a model that repeats frame t - 1 is 1 / t."""
+    frames = np.ones((2, 4, 1), np.float32) * (1.0 + np.arange(GIVEN + WANTED, dtype=np.float32))
+    batch = {"input": frames[..., :GIVEN], "target": frames[..., GIVEN:]}
+    task = RollOut(training="push_forward", push_forward_steps=1)
+    value = jax.jit(lambda key: task.loss("main", Factor(1.0), batch, {}, key)[0])
+    seen = {round(1 / float(value(jax.random.key(seed)))) for seed in range(40)}
+    assert seen == {4, 5, 6, 7}
+
+
+def test_one_step_training_begins_every_step_with_the_truth():
+    batch, error = decaying(0.9), 1 - 0.8 / 0.9
+    task = RollOut(training="one_step")
+    assert float(loss(task, Factor(0.8), batch)) == pytest.approx(WANTED * error, rel=1e-4)
+    assert gradient(task, 0.8, batch) == pytest.approx(-WANTED / 0.9, rel=1e-4)
+
+
+def test_noise_on_the_window_is_as_large_as_it_is_said():
+    batch = {name: np.tile(values, (1, 20, 20) + (1,) * (values.ndim - 3)) if values.ndim > 1 else values
+             for name, values in decaying(1.0).items()}  # fmt: skip
+    error = float(loss(RollOut(training="one_step", steps=1, pushed_noise=0.1), Factor(1.0), batch))
+    assert error == pytest.approx(0.1, rel=0.05)
+
+
+def test_metrics_tell_every_step_and_what_persistence_reaches():
+    batch, ratio = decaying(0.9), 0.8 / 0.9
+    found = evaluated(RollOut(), Factor(0.8), batch)
+    for step in range(1, WANTED + 1):
+        assert found[f"relative_l2_step_{step}"] == pytest.approx(1 - ratio**step, rel=1e-4)
+    true = 0.9 ** np.arange(1, WANTED + 1)
+    assert found["persistence_relative_l2"] == pytest.approx(np.linalg.norm(1 - true) / np.linalg.norm(true), rel=1e-4)
+    block = np.linalg.norm(0.8 ** np.arange(1, WANTED + 1) - true) / np.linalg.norm(true)
+    assert found["relative_l2"] == pytest.approx(block, rel=1e-4)
+    assert found["loss"] == pytest.approx(sum(1 - ratio**step for step in range(1, WANTED + 1)), rel=1e-4)
+    assert found["energy_drift"] == pytest.approx(1 - ratio ** (2 * WANTED), rel=1e-4)
+    assert list(found)[:3] == ["loss", "relative_l2", "persistence_relative_l2"]
+
+
+def test_a_wave_that_is_carried_keeps_its_energy_and_enstrophy():
+    """A vorticity carried by one place a step, predicted as standing still: it errs, and nothing drifts."""
+    x = np.arange(16) / 16
+    wave = np.sin(2 * np.pi * 2 * x)[:, None] + np.cos(2 * np.pi * 3 * x)[None]
+    frames = np.stack([np.roll(wave, step, (0, 1)) for step in range(GIVEN + WANTED)], -1)[None].astype(np.float32)
+    batch = {"input": frames[..., :GIVEN], "target": frames[..., GIVEN:], "mask": np.ones(1, bool)}
+    found = evaluated(RollOut(periodic=True, quantities="vorticity"), Factor(1.0), batch)
+    assert found["relative_l2"] == pytest.approx(found["persistence_relative_l2"]) and found["relative_l2"] > 0.5
+    assert max(found[f"{name}_drift"] for name in ("mean", "energy", "enstrophy")) < 1e-5
+    half = evaluated(RollOut(periodic=True, quantities="vorticity"), Factor(0.5 ** (1 / WANTED)), batch)
+    assert half["energy_drift"] == pytest.approx(0.75, rel=1e-4) == half["enstrophy_drift"]
+
+
+def test_padding_and_several_frames_at_once():
+    batch = decaying(0.9)
+    batch["mask"][2] = False
+    batch["target"][2] = 0
+    found = evaluated(RollOut(frames_per_step=2, evaluate_with_batch_statistics=True), Factor(0.81, frames=2), batch)
+    assert found["relative_l2"] < 1e-5 and set(found) >= {"relative_l2_step_1", "relative_l2_step_2"}
+    assert "relative_l2_step_3" not in found and np.isnan(found["relative_l2_batch_statistics"])
+
+
+@pytest.mark.parametrize("sizes", [(6, 5), (9,)])
+def test_figures_and_tables_of_a_roll_out(sizes, tmp_path):
+    batch, task, model = decaying(sizes=sizes), RollOut(bands=(1,)), Factor(0.8)
+    totals = {name: np.asarray(value) for name, value in task.metrics(model, batch).items()}
+    predict = lambda window: jax.device_get(task.predict(model, jnp.asarray(window)))  # noqa: E731
+    drawn = task.figures(predict, batch, totals)
+    moving = {"roll_out"} if len(sizes) == 2 else set()
+    assert set(drawn) == {"predictions", "spectra", "error_against_time"} | moving
+    model_line, persistence = drawn["error_against_time"].axes[0].lines
+    expected = [1 - (0.8 / 0.9) ** step for step in range(1, WANTED + 1)]
+    np.testing.assert_allclose(model_line.get_ydata(), expected, rtol=1e-4)
+    assert persistence.get_label() == "persistence"
+    rows = task.rows(predict(batch["input"]))
+    assert rows[0]["field"].shape == (*sizes, GIVEN)
+    task.sheet(batch["input"], rows, list("abc"))
+    for name, figure in drawn.items():
+        save_figure(figure, tmp_path / f"{name}.png")
+    assert len(list(tmp_path.iterdir())) == len(drawn)  # no temporary file is left
+    if moving:
+        assert isinstance(drawn["roll_out"], FuncAnimation)
+        with Image.open(io.BytesIO((tmp_path / "roll_out.gif").read_bytes())) as picture:
+            assert picture.n_frames == WANTED and picture.info["loop"] == 0
+
+
+@pytest.mark.parametrize(
+    "changes, words",
+    [
+        ({"compare_in": "cosine"}, r"task=roll_out is for grids in space"),
+        ({"quantities": "vorticity"}, r"task\.quantities=vorticity needs a periodic grid"),
+        ({"push_forward_steps": 0}, r"task\.push_forward_steps must be at least 1"),
+        ({"frames_per_step": 3}, r"task\.frames_per_step=3 must divide the target's 4 frames"),
+        ({"steps": 5}, r"task\.steps=5 reach beyond"),
+        ({"training": "push_forward", "push_forward_steps": 5}, r"task\.push_forward_steps=5 of 1 frames reach beyond"),
+    ],
+)
+def test_nonsense_is_refused(changes, words):
+    with pytest.raises(ConfigError, match=words):
+        loss(RollOut(**changes), Factor(1.0), decaying())
