@@ -1,4 +1,4 @@
-"""`python -m spectrax.prepare dataset=NAME [preview=8]`: build a dataset, or say what is missing; look at it."""
+"""`python -m spectrax.prepare dataset=NAME | +experiment=NAME [preview=8]`: build a dataset, or say what is missing."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _KEYS = {
-    "dataset": "the dataset's name, one of the group's options",
+    "dataset": "the dataset's name, one of the group's options (default: that of +experiment=NAME)",
     "manual_dir": "where the published files lie, for a dataset that has a manual_dir",
     "preview": "how many training examples to draw, as the model will see them",
     "output": "file of that picture (default: preview_train.png where the data are prepared)",
@@ -21,20 +21,21 @@ _MOST = 256  # pictures on one sheet
 def run(keys: "Mapping[str, str]", overrides: list[str]) -> int:
     """Prepare one dataset, print its card, and draw some of its examples if asked to."""
     from spectrax.config.build import build
-    from spectrax.config.compose import compose_command
+    from spectrax.config.compose import compose_group
 
+    named, overrides = _named(keys, overrides)
     if "manual_dir" in keys:
         quoted = keys["manual_dir"].replace("'", r"\'")
-        plain = compose_command([f"dataset={keys['dataset']}", *overrides]).dataset
+        plain = compose_group("dataset", overrides).dataset
         key = "dataset.source.manual_dir" if "manual_dir" in plain.get("source", {}) else "dataset.manual_dir"
         overrides = [*overrides, f"{key}='{quoted}'"]
-    config = compose_command([f"dataset={keys['dataset']}", *overrides])
+    config = compose_group("dataset", overrides)
     dataset = build(config.dataset)
     count = _previewed(keys, dataset)
     directory = dataset.prepare()
     if hasattr(dataset, "verify"):
         directory = dataset.verify()
-    print(f"{keys['dataset']} is prepared in {directory}")
+    print(f"{named} is prepared in {directory}")
     for split, examples in dataset.spec.splits.items():
         print(f"  {split}: {examples:,} examples")
     card = directory / "card.json"
@@ -45,6 +46,16 @@ def run(keys: "Mapping[str, str]", overrides: list[str]) -> int:
         _save(preview(dataset, config.seed, count), output)
         print(f"Preview: {output}")
     return 0
+
+
+def _named(keys: "Mapping[str, str]", overrides: list[str]) -> tuple[str, list[str]]:
+    """The dataset in words, and the overrides that choose it. Raises `ConfigError` when none is chosen."""
+    if keys.get("dataset"):
+        return keys["dataset"], [f"dataset={keys['dataset']}", *overrides]
+    experiments = [word.partition("=")[2] for word in overrides if word.lstrip("+").startswith("experiment=")]
+    if not experiments:
+        raise ConfigError("dataset=NAME is needed, or +experiment=NAME for the dataset of an experiment. See --help.")
+    return f"The dataset of {experiments[0]}", overrides
 
 
 def preview(dataset: Any, seed: int, count: int) -> Any:
@@ -84,7 +95,7 @@ def _save(figure: Any, output: Path) -> None:
         figure.savefig(file, format="png", dpi=120)
 
 
-main = plain_command(run, __doc__, _KEYS, required=["dataset"])
+main = plain_command(run, __doc__, _KEYS)
 
 if __name__ == "__main__":
     leave(main())

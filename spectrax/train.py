@@ -90,11 +90,17 @@ def _from_another_run(experiment: "Experiment", config: "DictConfig") -> "Experi
     if config.init_from is None:
         return experiment
     from spectrax.config.origin import find
+    from spectrax.core.errors import CheckpointError, RunDirectoryError
     from spectrax.fitted_weights import Beginning
 
+    try:
+        source = find(config.init_from)
+    except (CheckpointError, RunDirectoryError):
+        # A run that is continued does not need them any more; one that has to begin is told what is wrong.
+        return dataclasses.replace(experiment, begin=lambda drawn: find(config.init_from))
     begin = Beginning(
         run=config.init_from,
-        origin=find(config.init_from),
+        origin=source,
         num_classes=config.dataset.get("num_classes"),
         fresh=None if config.init_fresh is None else list(config.init_fresh),
         layout=experiment.layout,

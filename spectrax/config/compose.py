@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import os
 import time
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -18,7 +19,8 @@ from spectrax.config.check import check, raise_all
 from spectrax.config.explain import flat, nearest_key
 from spectrax.config.overrides import GLOBAL_GROUPS, PATH_KEYS, parse, take_packages, take_paths, with_experiment
 from spectrax.config.targets import allowed_places
-from spectrax.core.errors import ConfigError
+from spectrax.core import remote
+from spectrax.core.errors import CheckpointError, ConfigError, RunDirectoryError
 
 logger = logging.getLogger("spectrax")
 
@@ -35,6 +37,19 @@ def compose(experiment: str, overrides: Sequence[str]) -> DictConfig:
     return config
 
 
+def compose_group(group: str, overrides: Sequence[str]) -> DictConfig:
+    """The checked config of a command line for which one group's node counts alone, such as "dataset": the other nodes,
+    which may not fit it, are left out. Raises `ConfigError`, see `check`."""
+    packages, words = take_packages(with_experiment(overrides))
+    allow_packages(packages)
+    config = compose_unchecked(words)
+    with open_dict(config):
+        for other in set(find.groups()) - {group}:
+            config.pop(other, None)
+    check(config, allowed_places(packages), _top_level_keys())
+    return config
+
+
 def compose_command(overrides: Sequence[str]) -> DictConfig:
     """The checked config of a command line, its references still in place. Raises `ConfigError`, see `check`."""
     packages, words = take_packages(with_experiment(overrides))
@@ -44,11 +59,29 @@ def compose_command(overrides: Sequence[str]) -> DictConfig:
     if config.get("init_from") is not None:
         # Which weights they are names the run, and not where they lie.
         with open_dict(config):
-            config.init_weights = origin.find(config.init_from).digest
+            config.init_weights = _init_weights(config, words)
     if config.run_dir is None:
         name = config_hash(OmegaConf.to_container(config, resolve=True))
         config.run_dir = f"{_home(words)}/{config.experiment}/{name}"
     return config
+
+
+def _init_weights(config: DictConfig, words: Sequence[str]) -> str:
+    """Which weights the run begins with; where they are gone, those that a run of this config has begun with."""
+    try:
+        return origin.find(config.init_from).digest
+    except (CheckpointError, RunDirectoryError):
+        tree = OmegaConf.to_container(config, resolve=True)
+        if config.run_dir is not None:
+            begun = [remote.place(config.run_dir)]
+        else:
+            begun = sorted(Path(_home(words), config.experiment).glob("*/config.yaml"), key=os.path.getmtime)
+            begun = [path.parent for path in reversed(begun)]  # that which was started last leads
+        for run_dir in begun:
+            known = origin.recorded(run_dir, config.init_from)
+            if known and (config.run_dir or config_hash({**tree, "init_weights": known}) == run_dir.name):
+                return known
+        raise
 
 
 def _home(words: Sequence[str]) -> str:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
+from spectrax.core import remote
 from spectrax.core.errors import ConfigError, Preempted, ProcessLost, SpectraxError
 from spectrax.core.huge_pages import restart_with_huge_pages
 
@@ -96,6 +97,7 @@ def leave(code: int) -> NoReturn:
         # that it uses is taken down around it, as Python's own end does: so this end is at once.
         for child in multiprocessing.active_children():
             child.terminate()
+        remote.discard_copies()
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

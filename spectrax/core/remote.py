@@ -35,6 +35,7 @@ _CHECKPOINTS = ("checkpoints", "damaged_checkpoints")
 _SUMMARY = "summary.json"
 REACHING = ("gcsfs", "aiohttp", "google", "requests")  # packages whose errors speak of the way to a bucket
 _PATIENCE = 20.0  # seconds that a bucket may take to answer at the start
+_opened: list[Path] = []  # copies that go with this process
 
 
 def is_remote(place: str | os.PathLike[str]) -> bool:
@@ -76,7 +77,8 @@ def home(run_dir: Path) -> "Path | epath.Path":
 
 
 def opened(run: str | os.PathLike[str]) -> Path:
-    """A directory to read the records of a run from: of one in a bucket, a copy that goes when Python ends.
+    """A directory to read the records of a run from: of one in a bucket, a copy that goes when Python ends, or by
+    `discard_copies`.
 
     It may be a directory of many runs too.
 
@@ -86,10 +88,17 @@ def opened(run: str | os.PathLike[str]) -> Path:
     if not is_remote(run):
         return Path(run)
     directory = Path(tempfile.mkdtemp(prefix="spectrax_"))
-    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    _opened.append(directory)
     copy = WorkingCopy(checked(os.fspath(run)), directory)
     copy.pull()
     return copy.directory
+
+
+@atexit.register
+def discard_copies() -> None:
+    """Remove the copies that `opened` made: for a process whose end passes Python's own by."""
+    while _opened:
+        shutil.rmtree(_opened.pop(), ignore_errors=True)
 
 
 def records(run_dir: str, data_dir: str) -> "Records":

@@ -101,7 +101,7 @@ def test_a_checkpoint_that_does_not_fit_exits_5_with_a_diff(run, tmp_path, data_
         (["spectrax.train", "model._target_=jax._src.config.os.system"], 2, ["jax._src.config.os.system is outside"]),
         (["spectrax.train", "+experiment=svt_imagenet", "data_dir=nowhere"], 3, ["imagenet2012", "spectrax.prepare"]),
         (["spectrax.prepare", "dataset=digit"], 2, ["digit ", "digits"]),
-        (["spectrax.prepare"], 2, ["dataset=DATASET is needed"]),
+        (["spectrax.prepare"], 2, ["dataset=NAME is needed"]),
         (
             ["spectrax.prepare", "dataset=fashion_mnist", "dataset.source.manual_dir=nowhere", "data_dir=here"],
             3,

@@ -73,3 +73,24 @@ def test_a_preview_goes_where_it_should(tmp_path, capsys):
     with Image.open(tmp_path / "look" / "at.png") as picture:
         assert picture.format == "PNG"
     assert not (tmp_path / "data" / "digits" / "1.0.0" / "preview_train.png").exists()
+
+
+def test_an_experiment_alone_names_its_dataset(tmp_path, capsys):
+    place = [f"data_dir={tmp_path}/data"]
+    for word in ("+experiment=svt_digits", "experiment=svt_digits"):
+        assert prepare.run({}, [word, *place]) == 0
+        assert f"The dataset of svt_digits is prepared in {tmp_path}/data/digits/1.0.0\n" in capsys.readouterr().out
+    with pytest.raises(DataMissing, match=r"cifar10 cannot be prepared.*\n.*cifar-10-binary"):
+        prepare.run({"manual_dir": f"{tmp_path}/none"}, ["+experiment=svt_cifar10", *place])
+    for words in ([], place, ["experiments=svt_digits"]):
+        with pytest.raises(ConfigError, match="dataset=NAME is needed, or"):
+            prepare.run({}, words)
+
+
+@pytest.mark.parametrize("name", ["cifar10", "cifar100", "flowers102", "cars196"])
+def test_the_command_that_an_error_tells_keeps_the_place(name, tmp_path):
+    place = f"data_dir={tmp_path}/my data"
+    with pytest.raises(DataMissing) as caught:
+        prepare.run({"dataset": name}, [place])
+    command = f"python -m spectrax.prepare dataset={name} manual_dir=DIR '{place}'"
+    assert str(caught.value).endswith(f"run: {command}")

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import logging
 import shutil
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -12,7 +13,7 @@ from flax import nnx
 from omegaconf import OmegaConf
 from training_pieces import Network, experiment, trainer
 
-from spectrax import converted_run
+from spectrax import converted_run, train
 from spectrax.assembly import assemble
 from spectrax.config.build import build
 from spectrax.config.compose import compose_command, config_hash
@@ -202,3 +203,24 @@ def test_a_converted_run_is_begun_with_at_another_size_and_for_other_classes(tmp
     larger = state.parameters["stages"]["0"]["blocks"]["0"]["mixer"]["gate"]
     np.testing.assert_allclose(larger, resized_gate(gate, (16, 16)), rtol=1e-6)
     assert state.parameters["head"]["kernel"].shape == (8, 4)
+
+
+def test_a_run_that_is_continued_does_not_need_its_source(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    written(Path("source"), "model.mixer=channel")
+    words = [*SMALL, "model.mixer=channel", "init_from=source", "writer=quiet"]
+    named, unnamed = compose_command([*words, "run_dir=run"]), compose_command(words)
+    for config in (named, unnamed):
+        agree(Path(config.run_dir), config, [])
+    shutil.rmtree("source")
+    again = compose_command(words)
+    assert again.run_dir == unnamed.run_dir and again.init_weights == unnamed.init_weights
+    # Another length may do, and whether it does is for `agree` to say.
+    longer = compose_command([*words, "run_dir=run", "trainer.steps=4"])
+    assert longer.init_weights == named.init_weights
+    begun = train._begun(assemble(longer), longer)
+    with pytest.raises(CheckpointError, match="init_from=source holds no checkpoint"):
+        begun.begin({})  # which only a run does that has nothing to go on from
+    for changed in (["trainer.steps=5"], ["run_dir=run", "init_from=sauce"], ["run_dir=elsewhere"]):
+        with pytest.raises(CheckpointError, match="holds no checkpoint"):
+            compose_command([*words, *changed])

@@ -4,6 +4,8 @@ import dataclasses
 import importlib.util
 import json
 import shutil
+import subprocess
+import sys
 
 import cloud_storage
 import pytest
@@ -184,6 +186,18 @@ def test_the_commands_take_a_bucket_for_a_run_directory(files, tmp_path, monkeyp
     expected = summary["metrics"].get("best.test.accuracy", summary["metrics"]["final.test.accuracy"])
     assert written["metrics"]["accuracy"] == pytest.approx(expected)
     assert spectrax.load(url, step="last").step == 2
+
+
+def test_a_copy_goes_with_a_process_that_a_signal_ended(files, tmp_path):
+    files.pipe("gs://bucket/copied/run/config.yaml", b"seed: 0")
+    words = (
+        "import tempfile; from spectrax.config import shell; from spectrax.core import remote;"
+        f"tempfile.tempdir = {str(tmp_path)!r}; copy = remote.opened('gs://bucket/copied/run');"
+        "print(copy, (copy / 'config.yaml').read_text()); shell.leave(shell.STOPPED[-1])"
+    )
+    done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 130 and done.stdout.endswith("seed: 0\n"), done.stderr
+    assert done.stdout.startswith(f"{tmp_path}/spectrax_") and not list(tmp_path.iterdir())
 
 
 def test_what_is_no_run_in_a_bucket_is_said_with_its_address(files):
