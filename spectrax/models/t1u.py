@@ -65,7 +65,7 @@ class T1U(nnx.Module):
         self.lift = CosineLift(in_channels, width, self.grid, rngs=rngs)
         options = {"activation": activation, "residual": residual, "resolution": size, "depth": 1, "dtype": dtype}
         make = functools.partial(ModeMixing, width, (modes, modes), weight_init=weight_init, **options)
-        self.layers = nnx.List([make(rngs=rngs)] if operator_layer else [])
+        self.operator = nnx.List([make(rngs=rngs)] if operator_layer else [])
         options = {"batch_norm": batch_norm, "dtype": dtype, "rngs": rngs}
         self.network = DFPNet(modes, width, out_channels, channel_exponent, **options)
 
@@ -73,7 +73,7 @@ class T1U(nnx.Module):
         """(batch, height, width, in_channels) -> (batch, height, width, out_channels) float32, of any size."""
         del key  # nothing is drawn
         z = self.lift(x)
-        for layer in self.layers:
+        for layer in self.operator:
             z = layer(z)
         y = self.network(jnp.transpose(z, (3, 1, 2, 0)), train=train)
         return self.grid.synthesise(jnp.transpose(y, (3, 1, 2, 0)), x.shape[1:3], self.output)

@@ -28,10 +28,10 @@ _GROWTH = 0.125  # by at most about this share the variance grows through all re
 
 
 class ModeMixing(nnx.Module):
-    """`z + along_columns(along_rows(activation(across_channels(z))))` of coefficients z.
+    """`z + across_columns(across_rows(activation(across_channels(z))))` of coefficients z.
 
-    Across channels with a matrix for each frequency; along rows, and along columns, with a matrix for each channel. No
-    biases.
+    Across channels with a matrix for each frequency; across rows, and across columns, with a matrix for each channel.
+    No biases.
 
     Args:
         width: channels.
@@ -67,15 +67,15 @@ class ModeMixing(nnx.Module):
             weight_init, width, modes, resolution, activation=activation, residual=residual, depth=depth
         )
         self.across_channels = _normal(rngs, (rows, columns, width, width), scale)
-        self.along_rows = _normal(rngs, (width, rows, rows), rows**-0.5)
-        self.along_columns = _normal(rngs, (width, columns, columns), columns**-0.5)
+        self.across_rows = _normal(rngs, (width, rows, rows), rows**-0.5)
+        self.across_columns = _normal(rngs, (width, columns, columns), columns**-0.5)
 
     def __call__(self, z: jax.Array) -> jax.Array:
         """(channels, rows, columns, batch) float32 -> the same."""
         channels_inside = jnp.transpose(z, (1, 2, 0, 3))
         mixed = ACTIVATIONS[self.activation](self._product(self.across_channels, channels_inside, 2))
-        mixed = self._product(self.along_rows, jnp.transpose(mixed, (2, 0, 1, 3)), 1)
-        columns = self.along_columns[...]
+        mixed = self._product(self.across_rows, jnp.transpose(mixed, (2, 0, 1, 3)), 1)
+        columns = self.across_columns[...]
         # With matrices for every row as well, the product keeps the order of axes.
         for_each_row = jnp.broadcast_to(columns[:, None], (*mixed.shape[:2], *columns.shape[1:]))
         mixed = self._product(for_each_row, mixed, 2)
@@ -101,7 +101,7 @@ def channel_scale(
       1e-8 and `sqrt(1 / width)`. The release calls 2 variance-preserving: with the input added back, eight layers
       multiply the deviation by some 200.
     * "variance_preserving": what a layer adds has a small share of its input's variance, which so grows by no more than
-      an eighth through all `depth` residual layers, however many. (The weights along rows and columns keep the mean
+      an eighth through all `depth` residual layers, however many. (The weights across rows and columns keep the mean
       square, and their signs make what is added independent of the input; GELU keeps a quarter to a half of the mean
       square, the sine at most all.) Without the input added back: He et al. for GELU, exact for large coefficients, and
       `sqrt(1 / width)` for the sine, exact for small ones.
