@@ -4,6 +4,7 @@ Each problem names the full key and the next step. Nothing is built, and no devi
 """
 
 import inspect
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -71,9 +72,23 @@ def _unresolved(config: DictConfig) -> Iterator[str]:
         except InterpolationToMissingValueError:
             continue  # said once, of the value itself
         except InterpolationResolutionError as error:
-            yield f"{key}: {str(error).splitlines()[0]}"
+            yield f"{key}: {_not_found(config, str(error).splitlines()[0])}"
         except OmegaConfBaseException:
             yield f"{key} has no value. Give it one: {key}=VALUE."
+
+
+def _not_found(config: DictConfig, reason: str) -> str:
+    """The reason why a reference cannot be followed; where one of a few names is chosen, with those."""
+    match = re.search("Interpolation key '([^']+)' not found", reason)
+    found, parts = OmegaConf.to_container(config, resolve=False), match[1].split(".") if match else []
+    for end, part in enumerate(parts):
+        if part not in found:
+            names = ", ".join(map(str, found))
+            return reason if end < 2 else f"{'.'.join(parts[:end])} has no {part}; it has {names}."
+        found = found[part]
+        if not isinstance(found, Mapping):
+            break
+    return reason
 
 
 def _top_level(tree: Mapping[str, Any], known: set[str] | None, needed: Iterable[str]) -> Iterator[str]:

@@ -34,7 +34,7 @@ def _bar(title: str, total: int) -> Iterator[Callable[[int], None]]:
         def advance(count: int) -> None:
             nonlocal done
             done += count
-            progress.update(task, completed=done, rate=f"{done / (time.monotonic() - start + 1e-9):,.0f}")
+            progress.update(task, completed=done, rate=_rate(done / (time.monotonic() - start + 1e-9)))
 
         yield advance
 
@@ -53,7 +53,7 @@ class _Lines:
             self._printed = now
             rate = self._done / (now - self._start)
             left = (self._total - self._done) / max(rate, 1e-9)
-            self._print(f"  {rate:{',.0f' if rate >= 1 else '.2g'}}/s  {left:,.0f} s left")
+            self._print(f"  {_rate(rate)}/s  {left:,.0f} s left")
 
     def close(self) -> None:
         if self._total:
@@ -61,3 +61,7 @@ class _Lines:
 
     def _print(self, more: str) -> None:
         print(f"{self._title}: {self._done:,} of {self._total:,}{more}", flush=True)
+
+
+def _rate(per_second: float) -> str:
+    return f"{per_second:{',.0f' if per_second >= 1 else '.2g'}}"

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from spectrax.core.errors import UnreadableFile
 from spectrax.core.files import write_json
+from spectrax.data import tfds_directory
 from spectrax.data.picture_files import opened_picture
 from spectrax.data.prepared import quiet_tfds
 
@@ -110,29 +111,11 @@ class RecordShards:
 
     def describe(self, notes: Mapping[str, Note], **facts: Any) -> None:
         """Write what TFDS reads: features, names of classes, splits; `facts` such as `citation`."""
-        tfds = quiet_tfds()
-        identity = tfds.core.dataset_info.DatasetIdentity(
-            name=self._name,
-            version=tfds.core.Version(self._version),
-            data_dir=str(self.directory),
-            module_name=__name__,
-        )
-        info = tfds.core.DatasetInfo(builder=identity, features=self._features, **facts)
-        info.set_file_format("array_record")
-        splits: dict[str, list[Note]] = {}
+        sizes: dict[str, list[tuple[int, int]]] = {}
         for shard, path in self._shards:
-            splits.setdefault(shard.split, []).append(notes[path.name])
-        info.set_splits(
-            tfds.core.splits.SplitDict(
-                tfds.core.splits.SplitInfo(
-                    name=split,
-                    shard_lengths=[note.examples for note in parts],
-                    num_bytes=sum(note.bytes for note in parts),
-                )
-                for split, parts in splits.items()
-            )
-        )
-        info.write_to_directory(str(self.directory))
+            note = notes[path.name]
+            sizes.setdefault(shard.split, []).append((note.examples, note.bytes))
+        tfds_directory.describe(self.directory, (self._name, self._version), self._features, sizes, **facts)
 
     def _placed(self, shards: Sequence[Shard]) -> Iterator[tuple[Shard, Path]]:
         """Each with its file, named as TFDS names them."""

@@ -1,7 +1,9 @@
-"""Prepared TFDS data sets on disk, found without TFDS: it would look for them on the network."""
+"""Prepared TFDS data sets on disk: found without TFDS, which would look for them on the network, and described."""
 
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from spectrax.core.errors import DataMissing
 
@@ -30,3 +32,37 @@ def newest_version(root: Path, pattern: str = "*.*.*") -> Path | None:
             f"tfds convert_format --dataset_dir={root} --out_file_format=array_record"
         )
     return readable[-1] if readable else None
+
+
+def describe(
+    directory: Path,
+    identity: tuple[str, str],
+    features: Any,
+    sizes: Mapping[str, Sequence[tuple[int, int]]],
+    **facts: Any,
+) -> None:
+    """Write what TFDS reads beside array_record files that are there.
+
+    Args:
+        identity: name and version, as TFDS will call the data set.
+        features: a TFDS `FeaturesDict`.
+        sizes: split to (examples, bytes) of each of its files in order.
+        facts: such as `citation`.
+    """
+    from spectrax.data.prepared import quiet_tfds
+
+    tfds = quiet_tfds()
+    name, version = identity
+    known = tfds.core.dataset_info.DatasetIdentity(
+        name=name, version=tfds.core.Version(version), data_dir=str(directory), module_name=__name__
+    )
+    info = tfds.core.DatasetInfo(builder=known, features=features, **facts)
+    info.set_file_format("array_record")
+    splits = [
+        tfds.core.splits.SplitInfo(
+            name=split, shard_lengths=[examples for examples, _ in files], num_bytes=sum(size for _, size in files)
+        )
+        for split, files in sizes.items()
+    ]
+    info.set_splits(tfds.core.splits.SplitDict(splits))
+    info.write_to_directory(str(directory))
