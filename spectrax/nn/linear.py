@@ -1,7 +1,7 @@
 """Products with weights, with the gradient of the weights in the order that is fast on CPUs.
 
-Automatic differentiation of `x @ kernel` contracts the gradient with `x`, in this order and over several axes, and XLA's
-CPU compiler writes a transposed copy of the first operand, into which it draws what led to it: an activation is then
+Automatic differentiation of `x @ kernel` contracts the gradient with `x`, in this order and over several axes. XLA's
+CPU compiler then writes a transposed copy of the first operand, into which it draws what led to it: an activation is
 computed once more, element by element. With the axes of examples as one, the batch first, there is no copy.
 """
 
