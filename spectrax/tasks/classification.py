@@ -165,7 +165,10 @@ class Classification:
     ) -> dict[str, plots.Figure]:
         """Predictions with the mistakes first, and the confusion matrix."""
         probabilities = predict(self.inputs(batch))["probabilities"]
-        drawn = {"predictions": plots.predictions(batch["image"], batch["label"], probabilities, self._names)}
+        total = int(totals["examples"])
+        drawn = {
+            "predictions": plots.predictions(batch["image"], batch["label"], probabilities, self._names, total=total)
+        }
         if "confusion" in totals:
             drawn["confusion"] = plots.confusion(totals["confusion"], self._names)
         return drawn

@@ -42,6 +42,7 @@ class RollOut(OperatorLearning):
         pushed_noise: standard deviation of normal noise on the window that training begins with, in parts of the root
             mean square of each example's window (Sanchez-Gonzalez et al., ICML 2020).
         remat: recompute each step's activations in the backward pass: memory of one step instead of all.
+        looped: compile one step and loop over it: much less to compile, as fast on accelerators, slow on the CPU.
         quantities: whose drift is told: "scalar", mean and energy; "vorticity", of a plane flow on a periodic grid,
             mean, kinetic energy and enstrophy.
 
@@ -55,6 +56,7 @@ class RollOut(OperatorLearning):
     push_forward_steps: int = 2
     pushed_noise: float = 0.0
     remat: bool = False
+    looped: bool = False
     quantities: Literal["scalar", "vorticity"] = "scalar"
 
     def __post_init__(self) -> None:
@@ -124,7 +126,8 @@ class RollOut(OperatorLearning):
 
     def _advance(self, model: Any, window: jax.Array, steps: int, key: jax.Array, gradient: bool = True) -> jax.Array:
         own = randomness.stream(key, "model")
-        return advance(model, window, steps, train=True, key=own, remat=self.remat, gradient=gradient)
+        memory = {"remat": self.remat, "gradient": gradient}
+        return advance(model, window, steps, train=True, key=own, looped=self.looped, **memory)
 
     def _noisy(self, window: jax.Array, key: jax.Array) -> jax.Array:
         if not self.pushed_noise:
@@ -176,7 +179,8 @@ class RollOut(OperatorLearning):
     def _block(self, model: Any, batch: Batch, train: bool) -> jax.Array:
         """All frames of the target, from the model's own predictions."""
         steps = batch["target"].shape[-1] // self.frames_per_step
-        field = advance(model, batch["input"], steps, train=train, key=jax.random.key(0) if train else None)
+        key = jax.random.key(0) if train else None
+        field = advance(model, batch["input"], steps, train=train, key=key, looped=self.looped)
         return field * batch["domain"] if "domain" in batch else field
 
     def _by_step(self, field: jax.Array, target: jax.Array) -> jax.Array:
@@ -195,7 +199,7 @@ class RollOut(OperatorLearning):
     def predict(self, model: Any, inputs: Any) -> dict[str, jax.Array]:
         """The frames that follow, (batch, *space, frames): as many as `steps` say, or as the window has."""
         steps = self.steps or max(1, inputs.shape[-1] // self.frames_per_step)
-        return {"field": advance(model, inputs, steps, train=False, key=None)}
+        return {"field": advance(model, inputs, steps, train=False, key=None, looped=self.looped)}
 
     def rows(self, outputs: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
         """Of each example its frames and, of the last one, least, mean and largest value."""

@@ -16,10 +16,10 @@ def advance(
     key: jax.Array | None,
     remat: bool = False,
     gradient: bool = True,
+    looped: bool = False,
 ) -> jax.Array:
     """The frames that follow a window, from the model's own predictions.
 
-    The steps are one loop of the compiled program, whose size and time of compilation do not grow with their number.
     Running statistics move from step to step, as when the model is called by hand.
 
     Args:
@@ -28,12 +28,14 @@ def advance(
         key: each step draws with a key of its own; None where nothing is drawn.
         remat: recompute activations in the backward pass; what is kept of a step is its window.
         gradient: False: none goes through, nor is anything kept for one.
+        looped: the steps are one loop of the compiled program, whose size does not grow with their number. XLA's loops
+            are slow on the CPU: convolutions in them take several times as long.
 
     Returns:
         (batch, *space, steps x new frames) float32.
     """
     frames = window.shape[-1]
-    # The structure stays outside of the loop, which carries what a call may change.
+    # The structure stays outside; what a call may change is carried from step to step.
     graph, parameters, rest = nnx.split(model, nnx.Param, ...)
     if not gradient:
         parameters, window = jax.lax.stop_gradient((parameters, window))
@@ -46,9 +48,17 @@ def advance(
         window = jnp.concatenate([window, output.astype(window.dtype)], -1)[..., -frames:]
         return (window, nnx.state(inner, nnx.Not(nnx.Param))), output
 
-    run = jax.checkpoint(step, prevent_cse=False) if remat else step
-    (_, rest), outputs = jax.lax.scan(run, (window, rest), jnp.arange(steps))
+    run = jax.checkpoint(step, prevent_cse=not looped) if remat else step
+    if looped:
+        (_, rest), outputs = jax.lax.scan(run, (window, rest), jnp.arange(steps))
+        # (steps, batch, *space, new): the batch leads again before axes are merged.
+        outputs = jnp.moveaxis(outputs, 0, -2)
+        block = outputs.reshape(*outputs.shape[:-2], -1)
+    else:
+        carry, outputs = (window, rest), []
+        for number in range(steps):
+            carry, output = run(carry, number)
+            outputs.append(output)
+        rest, block = carry[1], jnp.concatenate(outputs, -1)
     nnx.update(model, rest)
-    # (steps, batch, *space, new): the batch leads again before axes are merged.
-    outputs = jnp.moveaxis(outputs, 0, -2)
-    return outputs.reshape(*outputs.shape[:-2], -1)
+    return block

@@ -73,16 +73,22 @@ def test_a_window_shifts_by_what_was_predicted():
 
 
 @pytest.mark.parametrize("remat", [False, True])
-def test_statistics_move_at_every_step_and_draws_differ(remat):
+@pytest.mark.parametrize("looped", [False, True])
+def test_statistics_move_at_every_step_and_draws_differ(remat, looped):
     graph, parameters, statistics = split_module(Counting())
 
     def run(key):
         model = merge_module(graph, parameters, statistics)
-        return advance(model, jnp.zeros((2, 5, 3)), 4, train=True, key=key, remat=remat), module_state(model)
+        how = {"train": True, "key": key, "remat": remat, "looped": looped}
+        return advance(model, jnp.zeros((2, 5, 3)), 4, **how), module_state(model)
 
     frames, after = jax.jit(run)(jax.random.key(0))
     assert after["calls"] == 4 and after.keys() == statistics.keys()
     assert len(np.unique(np.asarray(frames))) == frames.size
+    plain = advance(
+        merge_module(graph, parameters, statistics), jnp.zeros((2, 5, 3)), 4, train=True, key=jax.random.key(0)
+    )
+    np.testing.assert_allclose(frames, plain, rtol=1e-6)
 
 
 def test_unrolled_training_sums_the_errors_of_all_steps():
@@ -94,8 +100,8 @@ def test_unrolled_training_sums_the_errors_of_all_steps():
     two = sum(abs(ratio**step - 1) for step in (1, 2))
     assert float(loss(RollOut(steps=2), Factor(0.8), batch)) == pytest.approx(two, rel=1e-4)
     through = -sum(step * ratio ** (step - 1) / 0.9 for step in range(1, WANTED + 1))
-    for remat in (False, True):
-        assert gradient(RollOut(remat=remat), 0.8, batch) == pytest.approx(through, rel=1e-4)
+    for how in ({}, {"remat": True}, {"looped": True}, {"looped": True, "remat": True}):
+        assert gradient(RollOut(**how), 0.8, batch) == pytest.approx(through, rel=1e-4)
 
 
 def test_push_forward_has_the_gradient_of_its_last_step_alone():
