@@ -198,7 +198,7 @@ def _print(record: "Mapping[str, Any]") -> None:
     standard_output().print(table)
 
 
-main = plain_command(run, __doc__, _KEYS, required=["checkpoint"])
+main = plain_command(run, __doc__, _KEYS, required=["checkpoint"], config="run")
 
 if __name__ == "__main__":
     leave(main())

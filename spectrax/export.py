@@ -206,7 +206,7 @@ def _write(output: Path, artefact: bytes, record: "Mapping[str, Any]", example: 
     return description, program
 
 
-main = plain_command(run, __doc__, _KEYS, required=["checkpoint", "output"])
+main = plain_command(run, __doc__, _KEYS, required=["checkpoint", "output"], config="run")
 
 if __name__ == "__main__":
     leave(main())

@@ -216,7 +216,7 @@ class _Sheet:
             figure.savefig(file, format="png", dpi=120)
 
 
-main = plain_command(run, __doc__, _KEYS, required=["checkpoint", "input", "output"])
+main = plain_command(run, __doc__, _KEYS, required=["checkpoint", "input", "output"], config="run")
 
 if __name__ == "__main__":
     leave(main())

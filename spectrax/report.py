@@ -150,7 +150,7 @@ def _counted(runs: "Sequence[Run]") -> str:
     return f"{len(runs)} runs" + (f", {unfinished} unfinished" if unfinished else "")
 
 
-main = plain_command(run, __doc__, _KEYS, required=["runs"])
+main = plain_command(run, __doc__, _KEYS, required=["runs"], config="none")
 
 if __name__ == "__main__":
     leave(main())

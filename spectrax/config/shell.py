@@ -4,7 +4,7 @@ import multiprocessing
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Literal, NoReturn
 
 from spectrax.core import remote
 from spectrax.core.errors import ConfigError, Preempted, ProcessLost, SpectraxError
@@ -43,12 +43,14 @@ def plain_command(
     text: str,
     keys: Mapping[str, str],
     required: Sequence[str] = (),
+    config: Literal["experiment", "run", "none"] = "experiment",
 ) -> Callable[[], int]:
     """`main` of a command with keys of its own; `run(values, other overrides)` does the work.
 
     Args:
         keys: name to meaning; their values are taken as they are, before Hydra's grammar.
         required: those that must be given.
+        config: whose keys the other overrides are: an experiment's, a saved run's, or nobody's. Help tells accordingly.
     """
 
     def main() -> int:
@@ -56,7 +58,7 @@ def plain_command(
 
         words = sys.argv[1:]
         if "--help" in words or "-h" in words:
-            return _help(text, keys)
+            return _help(text, keys, config)
         restart_with_huge_pages()
 
         def job() -> int | None:
@@ -130,20 +132,30 @@ def _print_config(overrides: list[str], resolve: bool) -> int:
     return 0
 
 
-def _help(text: str, keys: Mapping[str, str] | None = None) -> int:
+def _help(text: str, keys: Mapping[str, str] | None = None, config: str = "experiment") -> int:
     """Print what the command does and what can be chosen; reads only the first lines of yaml files."""
-    from spectrax.config import find
-
     lines = [text.strip(), ""]
     if keys is not None:
         lines += ["Keys:", *_columns(keys), ""]
-    lines += ["Experiments (+experiment=NAME):"]
-    lines += _columns({name: find.first_comment(path) for name, path in sorted(find.experiments().items())})
-    lines += ["", "Groups (GROUP=OPTION):"]
-    lines += _columns({name: ", ".join(sorted(options)) for name, options in sorted(find.groups().items())})
-    lines += ["", *_COMMON]
-    print("\n".join(lines))
+    if config == "experiment":
+        lines += [*_choices(), "", *_COMMON, ""]
+    elif config == "run":
+        lines += [*_OF_A_RUN, ""]
+    print("\n".join([*lines, *_EXIT_CODES]))
     return 0
+
+
+def _choices() -> list[str]:
+    """All experiments and options of groups."""
+    from spectrax.config import find
+
+    return [
+        "Experiments (+experiment=NAME):",
+        *_columns({name: find.first_comment(path) for name, path in sorted(find.experiments().items())}),
+        "",
+        "Groups (GROUP=OPTION):",
+        *_columns({name: ", ".join(sorted(options)) for name, options in sorted(find.groups().items())}),
+    ]
 
 
 _COMMON = (
@@ -151,6 +163,12 @@ _COMMON = (
     "    trainer.batch_size, mesh.data, optimizer.freeze, optimizer.layer_decay.",
     "Any key of the config can be set: a.b=value. --cfg job prints the config; -m sweeps (seed=0,1,2).",
     "Your own: ./experiments and the folders of SPECTRAX_CONFIG_PATH; allow_packages=[NAME] for your own classes.",
+)
+_OF_A_RUN = (
+    "Any key of the run's config can be changed: data_dir=DIR, a.b=value, or a whole node, such as dataset=NAME; the",
+    "options of each are told by `python -m spectrax.train --help`. allow_packages=[NAME] for your own classes.",
+)
+_EXIT_CODES = (
     "Exit codes: 0 done, 1 the run directory cannot be used, 2 config wrong, 3 data missing, 4 loss not finite,",
     "            5 checkpoint does not fit; run again to continue: 75 stopped after saving, 76 a process was lost.",
 )

@@ -1,6 +1,7 @@
 """The floors of the house: a room imports only from rooms below its own, and what must be light is light."""
 
 import ast
+import importlib
 import subprocess
 import sys
 import time
@@ -68,3 +69,11 @@ def test_importing_the_package_and_help_are_light():
     print(f"--help took {time.monotonic() - began:.2f} s")  # reported, not asserted
     for word in ("svt_digits", "svt_fashion_mnist", "svt_imagenet", "Exit codes"):
         assert word in done.stdout
+
+
+@pytest.mark.parametrize("name, told", [("report", "runs  "), ("predict", "Any key of the run's config")])
+def test_help_offers_no_experiments_where_none_is_taken(name, told, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", [name, "--help"])
+    assert importlib.import_module(f"spectrax.{name}").main() == 0
+    said = capsys.readouterr().out
+    assert told in said and "Exit codes" in said and "+experiment=NAME" not in said

@@ -7,9 +7,9 @@ import pytest
 from flax import nnx
 
 import spectrax
-from spectrax.config.build import partial
+from spectrax.config.build import build, partial
 from spectrax.core.errors import ConfigError
-from spectrax.core.trees import merge_module, parameter_count, split_module
+from spectrax.core.trees import leaf_paths, merge_module, parameter_count, split_module
 from spectrax.models.svt_isotropic import IsotropicSVT
 
 TINY = {
@@ -37,6 +37,10 @@ def test_the_recipe_is_that_of_the_skeleton():
     config = spectrax.compose("svt_isotropic")
     assert (config.task.mixup, config.task.cutmix, config.task.erasing) == (0.8, 1.0, 0.0)
     assert config.optimizer.clip_norm == 1.0 and config.loader.repeats == 1
+    parameters = split_module(nnx.eval_shape(lambda: partial(config.model)(rngs=nnx.Rngs(0))))[1]
+    decays = dict(leaf_paths(build(config.optimizer).decay_mask(parameters)))
+    many_axes = {path for path, leaf in leaf_paths(parameters) if leaf.ndim > 1}
+    assert {path for path in many_axes if not decays[path]} == {"position"}
 
 
 def test_a_scatter_block_has_one_residual_and_drop_path_leaves_it_alone():
