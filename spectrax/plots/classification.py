@@ -18,6 +18,7 @@ def predictions(
     class_names: Sequence[str],
     rows: int = 4,
     columns: int = 8,
+    total: int | None = None,
 ) -> Figure:
     """A grid of images, the mistakes first and after them the least certain, each with prediction and probability.
 
@@ -25,6 +26,7 @@ def predictions(
         images: (examples, height, width, channels), any scale; channels 1 or 3 are shown as such, others as the mean.
         labels: (examples,) true classes.
         probabilities: (examples, classes).
+        total: examples of the split that these are the first of; None when they are all.
     """
     predicted = probabilities.argmax(-1)
     certainty = probabilities.max(-1)
@@ -33,8 +35,9 @@ def predictions(
     order = np.lexsort((np.where(wrong, -certainty, certainty), ~wrong))[: rows * columns]
     figure = Figure(figsize=(1.35 * columns, 1.62 * rows + 0.6), layout="constrained")
     mistakes = int(wrong.sum())
+    count = f"{len(labels):,}" if total in (None, len(labels)) else f"the first {len(labels):,} of {total:,}"
     figure.suptitle(
-        f"{mistakes} mistake{'' if mistakes == 1 else 's'} in {len(labels)} examples, then the least certain answers",
+        f"{mistakes} mistake{'' if mistakes == 1 else 's'} in {count} examples, then the least certain answers",
         fontsize=11,
     )
     for axes, index in zip(figure.subplots(rows, columns, squeeze=False).flat, order, strict=False):

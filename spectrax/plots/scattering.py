@@ -93,8 +93,9 @@ def complex_weights(weights: Mapping[str, np.ndarray]) -> Figure:
         largest = np.abs(weight).max()
         for index, axes in enumerate(row[: len(weight)]):
             axes.imshow(_phase_picture(weight[index] / max(largest, 1e-30)))
-            axes.set_title(f"block {index}", fontsize=8)
-        row[0].set_ylabel(f"{name}\nlargest {largest:.2g}", fontsize=8)
+            axes.set_title(f"block {index}, {weight.shape[1]} x {weight.shape[2]}", fontsize=8)
+            axes.set_xlabel("output channel", fontsize=7)
+        row[0].set_ylabel(f"{name}\nlargest {largest:.2g}\ninput channel", fontsize=8)
     figure.suptitle("colour: phase (red 0, cyan ±180°); brightness: magnitude", fontsize=9)
     for axes in figure.axes:
         axes.set_xticks([])

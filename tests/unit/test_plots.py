@@ -5,6 +5,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from spectrax.plots.classification import predictions, sheet, short_name
+from spectrax.plots.scattering import complex_weights
 from spectrax.plots.spectra import singular_value_curves
 
 
@@ -31,3 +32,17 @@ def test_long_names_of_classes_do_not_run_into_each_other():
         FigureCanvasAgg(figure).draw()
         left, right = (axes.title.get_window_extent() for axes in figure.axes)
         assert left.x1 < right.x0
+
+
+@pytest.mark.parametrize("total, said", [(None, "in 2"), (2, "in 2"), (1200, "in the first 2 of 1,200")])
+def test_how_many_predictions_are_counted_is_said(total, said):
+    told = np.array([[0.0, 1.0], [1.0, 0.0]])
+    figure = predictions(np.zeros((2, 4, 4, 1)), np.array([1, 1]), told, ["a", "b"], 1, 2, total=total)
+    assert figure.get_suptitle() == f"1 mistake {said} examples, then the least certain answers"
+
+
+def test_axes_of_complex_weights_say_what_they_are():
+    figure = complex_weights({"stages/0/blocks/0 first": np.ones((2, 3, 5), complex)})
+    first, second = figure.axes
+    assert first.get_ylabel().endswith("input channel") and first.get_xlabel() == "output channel"
+    assert second.get_title() == "block 1, 3 x 5" and second.images[0].get_array().shape == (3, 5, 3)
