@@ -8,7 +8,7 @@ and token mixing (`svt_h_s`, `svt_h_b`, `svt_h_l`), the release's default one sc
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import jax
@@ -78,44 +78,34 @@ class SVT(nnx.Module):
         rngs: nnx.Rngs,
     ):
         lengths = {"dims": dims, "heads": heads, "ffn_ratios": ffn_ratios, "depths": depths}
-        for key, values in lengths.items():
-            if len(values) != 4:
-                raise ConfigError(f"model.{key} has {len(values)} entries; SVT has four stages.")
-        if not 0 <= scatter_stages <= 4:
-            raise ConfigError(f"model.scatter_stages={scatter_stages} must be from 0 to 4.")
-        if not 0 <= drop_path < 1:
-            raise ConfigError(f"model.drop_path={drop_path} must be at least 0 and below 1.")
-        if mix_token and not token_label:
-            raise ConfigError("model.mix_token=true is for the head over tokens: set model.token_label=true too.")
-        if mix_token:
-            token_box.check(stage_grids(image_size)[0])
+        grids = stage_grids(image_size)
+        _check(lengths, scatter_stages, drop_path, token_label, grids[0] if mix_token else None)
         self.mix_token = mix_token
         self.remat = remat
+        common = {"dtype": dtype, "rngs": rngs}
         rates = np.linspace(0.0, drop_path, sum(depths)).tolist()
-        grids = stage_grids(image_size)
         stages = []
         for index in range(4):
+            width = dims[index]
             if index == 0:
-                embedding = Stem(in_channels, stem_width, dims[0], scope=batch_norm, dtype=dtype, rngs=rngs)
+                embedding = Stem(in_channels, stem_width, width, scope=batch_norm, **common)
             else:
-                embedding = Downsample(dims[index - 1], dims[index], dtype=dtype, rngs=rngs)
+                embedding = Downsample(dims[index - 1], width, **common)
+            if index >= scatter_stages or spectral_layer == "attention":
+                make_mixer = functools.partial(MapAttention, width, heads[index], **common)
+            else:
+                make_mixer = functools.partial(spectral_mixer, spectral_layer, mixer, width, grids[index], **common)
             blocks = []
             for _ in range(depths[index]):
-                if index >= scatter_stages or spectral_layer == "attention":
-                    token_mixer = MapAttention(dims[index], heads[index], dtype=dtype, rngs=rngs)
-                else:
-                    token_mixer = spectral_mixer(
-                        spectral_layer, mixer, dims[index], grids[index], dtype=dtype, rngs=rngs
-                    )
-                hidden = int(dims[index] * ffn_ratios[index])
-                feed_forward = ConvolutionalFeedForward(dims[index], hidden, dtype=dtype, rngs=rngs)
-                blocks.append(Block(token_mixer, feed_forward, dims[index], rates.pop(0), dtype=dtype))
-            stages.append(Stage(embedding, blocks, dims[index], dtype=dtype))
+                token_mixer = make_mixer()
+                feed_forward = ConvolutionalFeedForward(width, int(width * ffn_ratios[index]), **common)
+                blocks.append(Block(token_mixer, feed_forward, width, rates.pop(0), dtype=dtype))
+            stages.append(Stage(embedding, blocks, width, dtype=dtype))
         self.stages = nnx.List(stages)
-        self.class_block = ClassBlock(dims[3], heads[3], int(dims[3] * ffn_ratios[3]), dtype=dtype, rngs=rngs)
-        options = {"dtype": dtype, "kernel_init": initializers.linear, "rngs": rngs}
-        self.head = nnx.Linear(dims[3], num_classes, **options)
-        self.token_head = nnx.Linear(dims[3], num_classes, **options) if token_label else None
+        self.class_block = ClassBlock(dims[3], heads[3], int(dims[3] * ffn_ratios[3]), **common)
+        make_head = functools.partial(nnx.Linear, dims[3], num_classes, kernel_init=initializers.linear, **common)
+        self.head = make_head()
+        self.token_head = make_head() if token_label else None
 
     def __call__(
         self, images: jax.Array, *, train: bool, key: jax.Array | None = None, box: jax.Array | None = None
@@ -292,6 +282,27 @@ def stage_grids(image_size: int | Sequence[int]) -> list[tuple[int, int]]:
         return -(-side // 2**times)
 
     return [(shrunk(height, times), shrunk(width, times)) for times in (2, 3, 4, 5)]
+
+
+def _check(
+    lengths: Mapping[str, Sequence[Any]],
+    scatter_stages: int,
+    drop_path: float,
+    token_label: bool,
+    mixed: tuple[int, int] | None,
+) -> None:
+    """Raises `ConfigError` for sizes that do not fit together; `mixed` is the grid on which tokens are exchanged."""
+    for key, values in lengths.items():
+        if len(values) != 4:
+            raise ConfigError(f"model.{key} has {len(values)} entries; SVT has four stages.")
+    if not 0 <= scatter_stages <= 4:
+        raise ConfigError(f"model.scatter_stages={scatter_stages} must be from 0 to 4.")
+    if not 0 <= drop_path < 1:
+        raise ConfigError(f"model.drop_path={drop_path} must be at least 0 and below 1.")
+    if mixed is not None and not token_label:
+        raise ConfigError("model.mix_token=true is for the head over tokens: set model.token_label=true too.")
+    if mixed is not None:
+        token_box.check(mixed)
 
 
 def _convolution(

@@ -23,7 +23,7 @@ from spectrax.training import debugging, figures, observing, schedules
 from spectrax.training.cadence import Cadence
 from spectrax.training.checkpoints import Checkpoints
 from spectrax.training.limits import Limited
-from spectrax.training.loop import Run, best_weights, fit
+from spectrax.training.loop import Run, Trained, best_weights, fit
 from spectrax.training.observing import Observers
 from spectrax.training.optimizers import Optimizer
 from spectrax.training.pmapped import Pmapped
@@ -128,15 +128,10 @@ class Gradient:
         """Train to the end, or continue, or find that nothing is left to do."""
         experiment = self._limited(experiment)
         self._check(experiment)
-        loader = experiment.loader
-        splits = [name for name in ("train", "validation", "test") if loader.examples(name)]
+        splits = [name for name in ("train", "validation", "test") if experiment.loader.examples(name)]
         results = Results(experiment.run_dir, splits, self.select_on, self.select_by, self.select_mode == "max")
         home = remote.home(experiment.run_dir)
-        checkpoints = Checkpoints(
-            home / "checkpoints",
-            keep=self.keep,
-            best_step=lambda: results.best_step,
-        )
+        checkpoints = Checkpoints(home / "checkpoints", keep=self.keep, best_step=lambda: results.best_step)
         observing.check(experiment.callbacks, results.selected_on)
         cadence = self.cadence(experiment)
         finished = _finished(home / "summary.json", checkpoints, cadence.total)
@@ -152,43 +147,34 @@ class Gradient:
             opened.push(_end_if_another_is_lost)  # closing would wait for it
             results.check_choice(program.metrics())
             _compile(program)
-            observers = Observers(
-                experiment.callbacks, program.graph, loader, program.layout, experiment.run_dir, cadence
-            )
-            run = Run(
-                program=program,
-                loader=loader,
-                checkpoints=checkpoints,
-                writers=writers,
-                observers=observers,
-                cadence=cadence,
-                batch_size=self.batch_size,
-                share=experiment.layout.process_share,
-                patience=self.patience,
-                begin=experiment.begin,
-            )
+            run = self._run(experiment, program, checkpoints, writers, cadence)
             trained = fit(run, results)
-            last_is_best = results.best_step in (None, trained.step)
-            weights = trained.state.evaluated if last_is_best else best_weights(run, results)
             if self.figures:
-                figures.save(experiment, program, weights, "test" if "test" in splits else results.monitored)
-        summary = Summary(
-            experiment=experiment.name,
-            run_dir=str(home),
-            step=trained.step,
-            parameters=program.parameters,
-            metrics=results.metrics(),
-            best_step=results.best_step,
-            selected_on=results.selected_on,
-            examples_per_second=trained.watch.examples_per_second(),
-            seconds=trained.watch.seconds(),
-            compile_seconds=program.compile_seconds,
-            device=describe_devices(),
-            stopped=trained.stopped,
-        )
+                _draw(experiment, run, trained, results, "test" if "test" in splits else results.monitored)
+        summary = _summary(experiment.name, str(home), program, results, trained)
         if agreement.is_writer():
             write_json(experiment.run_dir / "summary.json", dataclasses.asdict(summary))
         return summary
+
+    def _run(
+        self, experiment: Experiment, program: Program, checkpoints: Checkpoints, writers: Writers, cadence: Cadence
+    ) -> Run:
+        """What the loop needs, of a program that is compiled."""
+        loader = experiment.loader
+        return Run(
+            program=program,
+            loader=loader,
+            checkpoints=checkpoints,
+            writers=writers,
+            observers=Observers(
+                experiment.callbacks, program.graph, loader, program.layout, experiment.run_dir, cadence
+            ),
+            cadence=cadence,
+            batch_size=self.batch_size,
+            share=experiment.layout.process_share,
+            patience=self.patience,
+            begin=experiment.begin,
+        )
 
     def total_steps(self, loader: Loader) -> int:
         """The length of the run in steps."""
@@ -282,6 +268,30 @@ def _compile(program: Program) -> None:
         program.compile_seconds,
         f"{program.parameters:,}",
         f", about {memory / 2**20:,.0f} MiB per device" if memory else "",
+    )
+
+
+def _draw(experiment: Experiment, run: Run, trained: Trained, results: Results, split: str) -> None:
+    """The task's figures of a split, with the best weights where something chose."""
+    last_is_best = results.best_step in (None, trained.step)
+    weights = trained.state.evaluated if last_is_best else best_weights(run, results)
+    figures.save(experiment, run.program, weights, split)
+
+
+def _summary(name: str, run_dir: str, program: Program, results: Results, trained: Trained) -> Summary:
+    return Summary(
+        experiment=name,
+        run_dir=run_dir,
+        step=trained.step,
+        parameters=program.parameters,
+        metrics=results.metrics(),
+        best_step=results.best_step,
+        selected_on=results.selected_on,
+        examples_per_second=trained.watch.examples_per_second(),
+        seconds=trained.watch.seconds(),
+        compile_seconds=program.compile_seconds,
+        device=describe_devices(),
+        stopped=trained.stopped,
     )
 
 
