@@ -11,17 +11,22 @@ import contextlib
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
 from spectrax.core.errors import ConfigError
-from spectrax.solvers import vorticity_steps as steps
+from spectrax.ops.choices import check_choice
+from spectrax.parallel.devices import target_platform
+from spectrax.solvers import vorticity_products, vorticity_steps
 from spectrax.solvers.field_files import read_arrays, write_arrays
 
 Progress = Callable[[int], None]
+Form = Literal["matmul", "fft"]
+
+_FORMS = {"matmul": vorticity_products.advance, "fft": vorticity_steps.advance}
 
 
 def sinusoidal_forcing(size: int, amplitude: float = 0.1) -> np.ndarray:
@@ -39,6 +44,7 @@ def solve(
     step: float = 1e-3,
     forcing: ArrayLike | None = None,
     dtype: str = "float64",
+    form: Form | None = None,
     progress: Progress | None = None,
 ) -> np.ndarray:
     """The vorticity (batch, size, size, len(times)) at each of `times`, from `vorticity` (batch, size, size) at 0.
@@ -50,34 +56,39 @@ def solve(
         step: of the scheme, in units of time.
         forcing: f, (size, size) or (batch, size, size); None: `sinusoidal_forcing`.
         dtype: "float64", on the CPU, or "float32", on the default device; of the result too.
+        form: how fields are transformed, "matmul" or "fft"; None chooses by size and device. The same numbers.
         progress: called at each of `times` with the number of steps done since the one before.
 
     Raises:
-        ConfigError: when a shape, a time, `dtype` is wrong, or the vorticity is no longer finite at a time.
+        ConfigError: when a shape, a time, `dtype` or `form` is wrong, or the vorticity is no longer finite at a time.
     """
     vorticity, forcing = _fields(vorticity, forcing)
     counts = _step_counts(times, step)
     if dtype not in ("float64", "float32"):
         raise ConfigError(f"A flow is computed in float64 or float32, not in {dtype!r}.")
+    if form is not None:
+        check_choice("form", form, list(_FORMS))
     if viscosity < 0:
         raise ConfigError(f"A viscosity is zero or more, not {viscosity}.")
     result = np.empty((*vorticity.shape, len(counts)), dtype)
     with _precision(dtype):
-        factors = steps.StepFactors(
-            *(np.asarray(f, dtype) for f in steps.step_factors(vorticity.shape[1], viscosity, step))
-        )
-        push = steps.spectrum(np.asarray(forcing, dtype))
-        state = steps.spectrum(np.asarray(vorticity, dtype))
-        done = 0
-        for number, count in enumerate(counts):
-            state = steps.advance(state, push, factors, count - done)
-            result[..., number] = steps.samples(state)
+        advance = _FORMS[_choose_form(vorticity.shape[1]) if form is None else form]
+        state, push = np.asarray(vorticity, dtype), np.asarray(forcing, dtype)
+        for number, (before, count) in enumerate(zip([0, *counts], counts, strict=False)):
+            if count > before:
+                state = advance(state, push, np.asarray(viscosity, dtype), np.asarray(step, dtype), count - before)
+            result[..., number] = state
             if not np.isfinite(result[..., number]).all():
                 raise ConfigError(_blown_up(times[number], step))
             if progress is not None:
-                progress(count - done)
-            done = count
+                progress(count - before)
     return result
+
+
+def _choose_form(size: int) -> Form:
+    """As measured: float32 on one core, products take 0.3 of the time of FFTs at 32, 0.6 at 64, the same at 128, 1.5
+    at 256. On accelerators not measured."""
+    return "matmul" if target_platform() == "cpu" and size <= 96 else "fft"
 
 
 @contextlib.contextmanager
