@@ -60,9 +60,9 @@ def solve(
         ConfigError: when a shape or a word is not one of those above, or the equations have no solution.
     """
     coefficient = np.asarray(coefficient, np.float64)
-    _check(coefficient, discretisation, method, dtype)
+    _check(coefficient, discretisation, method)
     size = coefficient.shape[-1]
-    forcing = np.broadcast_to(np.asarray(forcing, np.float64), coefficient.shape)
+    forcing = _forcing(forcing, coefficient.shape)
     if discretisation == "official":
         inwards, outwards = _splines(size)
         pressure = solve_directly(_resampled(coefficient, inwards), _resampled(forcing, inwards))
@@ -85,20 +85,30 @@ def _splines(size: int) -> tuple[np.ndarray, np.ndarray]:
     return CubicSpline(centres, impulses)(vertices), CubicSpline(vertices, impulses)(centres)
 
 
-def _check(coefficient: np.ndarray, discretisation: str, method: str, dtype: str) -> None:
+def _check(coefficient: np.ndarray, discretisation: str, method: str) -> None:
     if discretisation not in ("vertex_fd", "official"):
         raise ConfigError(f"There is no discretisation {discretisation!r}. There are vertex_fd and official.")
     if method not in ("direct", "cg"):
         raise ConfigError(f"There is no method {method!r}. There are direct and cg.")
     if method == "cg" and discretisation == "official":
         raise ConfigError("Splines can make coefficients negative: discretisation='official' takes method='direct'.")
-    if dtype not in ("float64", "float32"):
-        raise ConfigError(f"Pressure is computed in float64 or float32, not in {dtype!r}.")
     if coefficient.ndim != 3 or coefficient.shape[1] != coefficient.shape[2] or coefficient.shape[1] < 4:
         raise ConfigError(
             f"Darcy's coefficients have the shape (batch, size, size) with a size of 4 or more, not "
             f"{list(coefficient.shape)}."
         )
+    if not np.isfinite(coefficient).all():
+        raise ConfigError("Darcy's coefficients are finite numbers: look for NaN and infinity in the samples.")
+
+
+def _forcing(forcing: ArrayLike, shape: tuple[int, ...]) -> np.ndarray:
+    forcing = np.asarray(forcing, np.float64)
+    if forcing.shape not in ((), shape[1:], shape):
+        raise ConfigError(
+            f"The forcing of coefficients {list(shape)} is a number, or has the shape (size, size) or (batch, size, "
+            f"size), not {list(forcing.shape)}."
+        )
+    return np.broadcast_to(forcing, shape)
 
 
 def solve_file(source: str | os.PathLike[str], target: str | os.PathLike[str], **options: Any) -> None:

@@ -18,9 +18,10 @@ def read_arrays(source: str | os.PathLike[str], needed: Sequence[str], optional:
         UnreadableFile: when it is no .npz file, holds Python objects, or lacks a name of `needed`.
     """
     try:
-        with np.load(source, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise ValueError("a single array")
+        archive = np.load(source, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise ValueError("it holds a single array")
+        with archive:
             missing = [name for name in needed if name not in archive.files]
             if missing:
                 raise UnreadableFile(

@@ -7,13 +7,11 @@ equations" (2021), A.3.3: advection is formed at the grid's points and dealiased
 advection and forcing take a forward Euler step, viscosity a Crank-Nicolson step. Axes are x, then y.
 """
 
-import contextlib
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -22,6 +20,7 @@ from spectrax.ops.choices import check_choice
 from spectrax.parallel.devices import target_platform
 from spectrax.solvers import vorticity_products, vorticity_steps
 from spectrax.solvers.field_files import read_arrays, write_arrays
+from spectrax.solvers.precision import computing_in
 
 Progress = Callable[[int], None]
 Form = Literal["matmul", "fft"]
@@ -64,14 +63,12 @@ def solve(
     """
     vorticity, forcing = _fields(vorticity, forcing)
     counts = _step_counts(times, step)
-    if dtype not in ("float64", "float32"):
-        raise ConfigError(f"A flow is computed in float64 or float32, not in {dtype!r}.")
     if form is not None:
         check_choice("form", form, list(_FORMS))
     if viscosity < 0:
         raise ConfigError(f"A viscosity is zero or more, not {viscosity}.")
-    result = np.empty((*vorticity.shape, len(counts)), dtype)
-    with _precision(dtype):
+    with computing_in(dtype):
+        result = np.empty((*vorticity.shape, len(counts)), dtype)
         advance = _FORMS[_choose_form(vorticity.shape[1]) if form is None else form]
         state, push = np.asarray(vorticity, dtype), np.asarray(forcing, dtype)
         for number, (before, count) in enumerate(zip([0, *counts], counts, strict=False)):
@@ -91,16 +88,6 @@ def _choose_form(size: int) -> Form:
     return "matmul" if target_platform() == "cpu" and size <= 96 else "fft"
 
 
-@contextlib.contextmanager
-def _precision(dtype: str) -> Iterator[None]:
-    """float64 is computed on the CPU, under JAX's switch for it; float32 wherever JAX computes."""
-    if dtype == "float32":
-        yield
-        return
-    with jax.enable_x64(True), jax.default_device(jax.local_devices(backend="cpu")[0]):
-        yield
-
-
 def _fields(vorticity: ArrayLike, forcing: ArrayLike | None) -> tuple[np.ndarray, np.ndarray]:
     """Both as (batch, size, size), the forcing's batch 1 where it is the same for all."""
     vorticity = np.asarray(vorticity)
@@ -115,6 +102,8 @@ def _fields(vorticity: ArrayLike, forcing: ArrayLike | None) -> tuple[np.ndarray
             f"The forcing of vorticity {list(vorticity.shape)} has the shape (size, size) or (batch, size, size), not "
             f"{list(forcing.shape)}."
         )
+    if not (np.isfinite(vorticity).all() and np.isfinite(forcing).all()):
+        raise ConfigError("Vorticity and forcing are finite numbers: look for NaN and infinity in the samples.")
     return vorticity, forcing
 
 
