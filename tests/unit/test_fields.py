@@ -26,6 +26,7 @@ from spectrax.data.fields import Fields
 from spectrax.data.loader import GrainLoader, ResidentLoader
 from spectrax.data.pde.darcy import Darcy
 from spectrax.data.pde.generated import Generated
+from spectrax.plots import field_sheet
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -338,6 +339,26 @@ def test_a_persons_own_file_becomes_an_example(prepared, tmp_path):
     for name, told in (("c.npy", r"input \(6, 5, 1\).*\(6, 5\)"), ("d.npy", "no NumPy file")):
         with pytest.raises(UnreadableFile, match=told):
             prepared.read(tmp_path / name)
+
+
+def test_a_preview_shows_inputs_and_targets(prepared):
+    rows = [prepared.transform("train", prepared.split("train")[i], None) for i in (0, 1)]
+    figure = prepared.preview(rows, ["example 0", "example 1"])
+    panels = [axes for axes in figure.axes if axes.get_title()]
+    assert [axes.get_title() for axes in panels] == ["input", "target"] * 2
+    np.testing.assert_array_equal(panels[3].images[0].get_array(), rows[1]["target"][..., 0].T)
+    assert panels[2].get_ylabel() == "example 1"
+
+
+def test_a_preview_draws_targets_where_their_points_lie_and_lines_as_lines():
+    cloud = {"input": np.random.default_rng(0).random((50, 2)), "target": np.arange(50.0)[:, None]}
+    (panel,) = [axes for axes in field_sheet.sheet([cloud], ["a"], places=True).axes if axes.get_title()]
+    np.testing.assert_array_equal(panel.collections[0].get_offsets(), cloud["input"])
+    np.testing.assert_array_equal(panel.collections[0].get_array(), np.arange(50.0))
+    line = {"input": np.zeros((9, 1)), "target": np.arange(27.0).reshape(9, 3)}
+    panels = field_sheet.sheet([line], ["a"]).axes
+    assert [axes.get_title() for axes in panels] == ["input", "target, channel 1", "target, channel 3"]
+    np.testing.assert_array_equal(panels[2].lines[0].get_ydata(), np.arange(27.0).reshape(9, 3)[:, 2])
 
 
 NAMES = ("darcy", "navier_stokes", "burgers", "kuramoto_sivashinsky", "elasticity_points", "elasticity_grid", "pipe",

@@ -7,18 +7,19 @@ import h5py
 import numpy as np
 import published_fields as archive
 import pytest
+from omegaconf import OmegaConf
 from published_fields import small
 
 from spectrax import prepare
+from spectrax.config import find
 from spectrax.config.build import build
-from spectrax.config.compose import compose_group
 from spectrax.core.errors import DataMissing
 from spectrax.data import matlab_arrays
 
 
 def dataset(name, directory, data_dir, words):
-    overrides = [f"dataset={name}", f"data_dir={data_dir}", *words]
-    config = compose_group("dataset", overrides)
+    config = OmegaConf.create({"data_dir": str(data_dir), "dataset": OmegaConf.load(find.groups()["dataset"][name])})
+    config.merge_with_dotlist(words)
     config.dataset.source.manual_dir = None if directory is None else str(directory)
     return build(config.dataset)
 
@@ -120,7 +121,7 @@ def _no_file(directory):
 
 
 def _other_names(directory):
-    archive.write_matlab(directory / "piececonst_r421_N1024_smooth2.mat", 5, a=archive.values(0, 4, 21, 21))
+    archive.write_matlab(directory / "piececonst_r421_N1024_smooth1.mat", 5, a=archive.values(0, 4, 21, 21))
 
 
 def _other_shape(directory):
@@ -157,7 +158,7 @@ def _not_finite(directory):
     "spoil, told",
     [
         (_no_file, r"not there is\n  piececonst_r421_N1024_smooth2\.mat: .*\nPut what is missing in .* manual_dir=DIR"),
-        (_other_names, r"smooth2\.mat holds a \(4, 21, 21\), but no coeff \(>=2, 21, 21\)"),
+        (_other_names, r"smooth1\.mat holds a \(4, 21, 21\), but no coeff \(>=3, 21, 21\)"),
         (_other_shape, r"smooth1\.mat holds coeff \(4, 20, 21\), where \(>=3, 21, 21\) is wanted"),
         (_too_few, r"holds coeff \(2, 21, 21\), where \(>=3, 21, 21\)"),
         (_different_counts, r"do not belong together.*4.*3"),

@@ -69,9 +69,8 @@ class Generated:
         return {"solver": self.solver, "version": self.version, "precision": self.precision, **settings}
 
     def origin(self) -> dict[str, Any]:
-        """Versions of what computed."""
-        names = ("spectrax", *self.libraries)
-        return {"versions": {name: importlib.metadata.version(name) for name in names}}
+        """Versions of what computed; None for what is not installed, which the solver will tell."""
+        return {"versions": {name: _version(name) for name in ("spectrax", *self.libraries)}}
 
     def opened(self, scratch: Path, command: str) -> Examples:
         """This source itself: there is nothing to open."""
@@ -100,3 +99,10 @@ class Generated:
 
 def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
