@@ -74,11 +74,13 @@ class ModeMixing(nnx.Module):
         """(channels, rows, columns, batch) float32 -> the same."""
         channels_inside = jnp.transpose(z, (1, 2, 0, 3))
         mixed = ACTIVATIONS[self.activation](self._product(self.across_channels, channels_inside, 2))
-        mixed = self._product(self.across_rows, jnp.transpose(mixed, (2, 0, 1, 3)), 1)
+        mixed = jnp.transpose(mixed, (2, 0, 1, 3))
+        # Either axis may be mixed first. Columns are: with matrices for every row as well their product keeps the order
+        # of axes, and of what it gives the compiler does not undo the order for the next one's gradient.
         columns = self.across_columns[...]
-        # With matrices for every row as well, the product keeps the order of axes.
         for_each_row = jnp.broadcast_to(columns[:, None], (*mixed.shape[:2], *columns.shape[1:]))
         mixed = self._product(for_each_row, mixed, 2)
+        mixed = self._product(self.across_rows, mixed, 1)
         return z + mixed if self.residual else mixed
 
     def _product(self, matrices: nnx.Param | jax.Array, x: jax.Array, shared: int) -> jax.Array:
@@ -143,7 +145,12 @@ def _backward(shared: int, saved: tuple[jax.Array, jax.Array], gradient: jax.Arr
     gradient = gradient.astype(x.dtype)
     together, others = tuple(range(shared)), tuple(range(shared + 1, x.ndim))
     of_x = _dot(matrices, gradient, (((shared,), (shared,)), (together, together)))
-    of_matrices = _dot(gradient, x, ((others, others), (together, together)))
+    outputs, inputs = matrices.shape[-2:]
+    # Of two arrays that are summed over several axes the compiler turns the second, so the larger one comes first.
+    first, second = (gradient, x) if outputs >= inputs else (x, gradient)
+    of_matrices = _dot(first, second, ((others, others), (together, together)))
+    if outputs < inputs:
+        of_matrices = jnp.swapaxes(of_matrices, -2, -1)
     return of_matrices.astype(matrices.dtype), of_x.astype(x.dtype)
 
 
