@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 Base = Literal["clamped", "sliding"]  # "sliding": the lower side moves sideways, but for its left corner
 
+RUBBER = RivlinSaunders()
 TOLERANCE = 1e-8  # forces out of balance, relative to the load
 NEWTON_STEPS = 12  # within one load step
 SMALLEST_LOAD_STEP = 1 / 256
@@ -63,7 +64,7 @@ def solve_unit_cell(
     around: int = AROUND,
     across: int = ACROSS,
     traction: float = 100.0,
-    material: RivlinSaunders = RivlinSaunders(),  # noqa: B008  (frozen)
+    material: RivlinSaunders = RUBBER,
     image_size: int = 41,
 ) -> UnitCell:
     """The stress around one void, see `elasticity_mesh.random_void`.
@@ -77,12 +78,11 @@ def solve_unit_cell(
         ConfigError: when scikit-fem is missing, an argument is out of range, or no equilibrium is found.
     """
     require("skfem")
-    mesh, vertices = _polar_mesh(void, around, across)
+    mesh, vertices = _polar_mesh(void, around, across), around * across
     deformed = deform(mesh, traction=traction, material=material)
-    stress = deformed.stress[vertices]
-    mask, image = on_image(void, stress.reshape(around, across), image_size)
-    displacement = deformed.displacement[:, vertices].T
-    return UnitCell(mesh.doflocs[:, vertices].T, stress, displacement, void_code(void), mask, image)
+    mask, image = on_image(void, deformed.stress.reshape(around, across), image_size)
+    displacement = deformed.displacement[:, :vertices].T
+    return UnitCell(mesh.doflocs[:, :vertices].T, deformed.stress, displacement, void_code(void), mask, image)
 
 
 def deform(
@@ -90,7 +90,7 @@ def deform(
     *,
     traction: float = 100.0,
     base: Base = "clamped",
-    material: RivlinSaunders = RivlinSaunders(),  # noqa: B008  (frozen)
+    material: RivlinSaunders = RUBBER,
 ) -> Deformation:
     """A body with its lower side at y = 0 held and its upper side, at the largest y, pulled upwards.
 
@@ -110,8 +110,8 @@ def deform(
     return body.describe(unknowns, traction)
 
 
-def _polar_mesh(void: ArrayLike, around: int, across: int) -> tuple["MeshQuad2", np.ndarray]:
-    """The mesh around a void, and its vertices in the order (around, across)."""
+def _polar_mesh(void: ArrayLike, around: int, across: int) -> "MeshQuad2":
+    """The mesh around a void; its first nodes are the vertices, in the order (around, across)."""
     from skfem import MeshQuad1, MeshQuad2
 
     fine = unit_cell_nodes(void, 2 * around, 2 * across - 1)  # of the Q2 elements
@@ -121,7 +121,7 @@ def _polar_mesh(void: ArrayLike, around: int, across: int) -> tuple["MeshQuad2",
     positions = mesh.doflocs.copy()
     for nodes, (step, out) in zip(mesh.dofs.element_dofs, NODES_OF_AN_ELEMENT, strict=True):
         positions[:, nodes] = fine[(2 * ray + step) % (2 * around), 2 * level + out].T
-    return MeshQuad2(positions, mesh.t), np.arange(around * across)
+    return MeshQuad2(positions, mesh.t)
 
 
 class _Body:

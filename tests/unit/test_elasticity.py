@@ -175,6 +175,8 @@ def test_cells_depend_on_seed_and_index_alone(skfem):
     assert np.all(void != random_void(5, 7)) and np.all(void != random_void(6, 6))
     one, other = (solve_unit_cell(void, around=32, across=4) for _ in range(2))
     np.testing.assert_array_equal(one.stress, other.stress)
+    np.testing.assert_array_equal(one.points, unit_cell_nodes(void, 32, 4).reshape(-1, 2))
+    np.testing.assert_array_equal(one.code, void_code(void))
 
 
 def test_wrong_arguments_are_named(skfem, monkeypatch):
