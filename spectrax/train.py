@@ -150,7 +150,7 @@ def _rows(summary: "Summary") -> list[tuple[str, str]]:
     step = summary.best_step if kept == "best" else summary.step
     minutes, seconds = divmod(round(summary.seconds + summary.compile_seconds), 60)
     # A run that was continued at its last step trained nothing this time.
-    rate = f"{summary.examples_per_second:,.0f} images/s " if summary.examples_per_second else ""
+    rate = f"{summary.examples_per_second:,.0f} examples/s " if summary.examples_per_second else ""
     chosen = f" (chosen on {summary.selected_on})" if kept == "best" else ""
     return [
         *[(name.removeprefix(f"{kept}.").replace(".", " "), f"{value:.4f}") for name, value in shown.items()],
