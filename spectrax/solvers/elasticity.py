@@ -3,7 +3,7 @@
 Plane strain, displacement at the nodes of isoparametric Q2 elements and pressure at those of Q1 (Taylor-Hood), dead
 traction on the upper side, Newton's method with load steps. The problem is that of Li et al. (2022), Geo-FNO, section
 4.1, as recalled: a two-term Rivlin-Saunders solid with the moduli 1.863e5 and 9.79e3 and the traction 100. Taken in one
-unit that traction would stretch the cell by a ten-thousandth. Read as moduli in pascal and traction in kilopascal it
+unit that traction would stretch the cell by some 0.0004. Read as moduli in pascal and traction in kilopascal it
 stretches it by a fifth to a third, a finite deformation, and so it is done here: everything is in kilopascal.
 The scalar is von Mises' stress (of Cauchy's tensor, at the undeformed nodes); which one was published is not on record.
 Sets made here resemble the published one statistically and are no copy of it. Needs the extra `pde`.
