@@ -1,7 +1,7 @@
 """The configuration of a checkpoint of T1 or T1U, found from its keys and shapes.
 
 What leaves no trace in them is as in the released configurations, and can be said: `model.activation=sin`,
-`model.residual=false`, `model.keep_high=released`, `model.padding=8`, `model.output=field`, `dataset.grid=[64,64]`.
+`model.residual=false`, `model.keep_high=released`, `model.padding=8`, `model.output=field`, `model.grid=[64,64]`.
 """
 
 import re
@@ -15,7 +15,6 @@ from spectrax.nn.cosine_grid import COORDINATES
 
 EXPERIMENT = "t1_navier_stokes"
 _FIRST = "dfpnet.layer1.layer1_conv.weight"
-_CHANNELS = ("in_channels", "out_channels")
 
 
 def overrides(state: Mapping[str, np.ndarray], given: Sequence[str]) -> list[str]:
@@ -34,7 +33,7 @@ def overrides(state: Mapping[str, np.ndarray], given: Sequence[str]) -> list[str
         f"+experiment={EXPERIMENT}",
         f"model={name}",
         "precision=float32",
-        *[f"dataset.{key}={sizes.pop(key)}" for key in _CHANNELS],
+        "dataset.normalise=null",
         *[f"model.{key}={_text(value)}" for key, value in sizes.items()],
     ]
     return [word for word in words if word.partition("=")[0].lstrip("+") not in said] + list(given)
