@@ -49,7 +49,7 @@ def run(keys: "Mapping[str, str]", overrides: list[str]) -> int:
     loaded = load_run(keys["checkpoint"], keys.get("step", "best"), overrides)
     _check(loaded)
     startup.start(Path(loaded.config.data_dir) / "compiled")
-    sheet, arrays = _Sheet(), _Arrays(output)
+    sheet, arrays = _Sheet(), ArrayFiles(output)
     with _tables(output) as (predictions, unreadable), counting("Predicting", total) as advance:
         for batch in read_ahead(loaded, files(source, output)):
             failed = [(path, found) for path, found in batch if isinstance(found, UnreadableFile)]
@@ -130,7 +130,7 @@ def _check(loaded: "LoadedRun") -> None:
             raise ConfigError(f"The {noun} of this run, {name}, predicts no files: it has no method `{method}`.")
 
 
-class _Arrays:
+class ArrayFiles:
     """What is predicted as an array, such as a field, in files of its own."""
 
     def __init__(self, output: Path):

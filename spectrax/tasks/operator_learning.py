@@ -111,6 +111,7 @@ class OperatorLearning:
 
     def _comparable(self, output: jax.Array, batch: Batch) -> tuple[jax.Array, jax.Array]:
         """Output and target where they are compared. Raises `ConfigError` for a domain among coefficients."""
+        check_shapes(output, batch["target"])
         if self.compare_in == "space":
             return self._in_space(output, batch), batch["target"]
         if "domain" in batch:
@@ -126,8 +127,8 @@ class OperatorLearning:
 
     def metrics(self, model: Any, batch: Batch) -> dict[str, jax.Array]:
         """Sums over the unmasked examples of an evaluation batch, and of their spectra."""
-        field = self._in_space(model(self.inputs(batch), train=False, key=None), batch)
-        target = batch["target"]
+        field, target = self._in_space(model(self.inputs(batch), train=False, key=None), batch), batch["target"]
+        check_shapes(field, target)
         each = {"loss": self.errors(field, target), **self.measures(field, target, batch.get("domain"))}
         sums = field_metrics.added(each, batch["mask"])
         if self.evaluate_with_batch_statistics:
@@ -160,6 +161,16 @@ class OperatorLearning:
         field = field * batch["domain"] if "domain" in batch else field
         drawn = {"predictions": field_figures.examples(batch, field, self.geometry, self.channels, self.view)}
         return drawn | field_figures.spectra(totals, self.measures)
+
+
+def check_shapes(output: jax.Array, target: jax.Array) -> None:
+    """Raises `ConfigError` when the model gives fields of another shape than the target's: one that can be stretched to
+    it would be compared all the same."""
+    if output.shape != target.shape:
+        raise ConfigError(
+            f"The model gives {list(output.shape[1:])} where the target is {list(target.shape[1:])}. Set "
+            "model.out_channels (for task=roll_out to task.frames_per_step), and let the model crop what it pads."
+        )
 
 
 def _field(inputs: Any) -> np.ndarray:

@@ -17,7 +17,7 @@ from spectrax.parallel import global_batch
 from spectrax.plots import field_animation, field_curves
 from spectrax.tasks import field_figures, field_metrics
 from spectrax.tasks.field_metrics import Measures
-from spectrax.tasks.operator_learning import EXAMPLES_DRAWN, OperatorLearning
+from spectrax.tasks.operator_learning import EXAMPLES_DRAWN, OperatorLearning, check_shapes
 from spectrax.tasks.stepping import advance
 
 PERSISTENCE = "persistence"
@@ -82,6 +82,7 @@ class RollOut(OperatorLearning):
         self._check_frames(batch)
         run = {"unrolled": self._unrolled, "push_forward": self._pushed, "one_step": self._forced}[self.training]
         prediction, target = run(model, batch, key)
+        check_shapes(prediction, target)
         parts = [self.errors(p, t) for p, t in zip(self._split(prediction), self._split(target), strict=True)]
         told = {"relative_l2": jnp.mean(field_errors.relative_l2(prediction, target))}
         return self.reduced(sum(parts[1:], parts[0])), (extra, told)
@@ -159,6 +160,7 @@ class RollOut(OperatorLearning):
         self._check_frames(batch)
         target = batch["target"]
         field = self._block(model, batch, train=False)
+        check_shapes(field, target)
         still = jnp.broadcast_to(batch["input"][..., -1:], target.shape)
         by_step = {"": self._by_step(field, target), f"{PERSISTENCE}_": self._by_step(still, target)}
         each = {

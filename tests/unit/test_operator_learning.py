@@ -1,5 +1,7 @@
 """The operator-learning task: losses, padded batches, coefficients, domains, figures and tables of fields."""
 
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,6 +11,7 @@ from flax import nnx
 from matplotlib.figure import Figure
 
 from spectrax.core.errors import ConfigError
+from spectrax.predict import ArrayFiles
 from spectrax.tasks.operator_learning import OperatorLearning
 
 
@@ -107,6 +110,9 @@ def test_outputs_outside_the_domain_do_not_count():
     inside = Answers(lambda x: jnp.where(batch["domain"] > 0, batch["target"], 1e3))
     task = OperatorLearning()
     assert float(loss(task, inside, batch)[0]) == 0 == evaluated(task, inside, batch)["nrmse"]
+    totals = {name: np.asarray(value) for name, value in task.metrics(inside, batch).items()}
+    drawn = task.figures(lambda _: {"field": np.full((4, 8, 6, 1), 1e3)}, batch, totals)["predictions"]
+    assert np.isnan(drawn.axes[1].images[0].get_array().filled(np.nan)[:, 4:]).all()  # its first axis is to the right
     with pytest.raises(ConfigError, match=r"task\.compare_in=cosine cannot cut"):
         loss(OperatorLearning(compare_in="cosine"), inside, batch)
 
@@ -162,6 +168,22 @@ def test_fields_of_every_kind_are_drawn_and_told(geometry, sizes):
     rows = task.rows({"field": batch["target"]})
     assert rows[2]["field"] is not None and rows[2]["largest_speed"] == f"{batch['target'][2, ..., 1].max():.6g}"
     assert isinstance(task.sheet(batch["input"], rows, ["a.npy"] * 4), Figure)
+
+
+def test_an_output_that_would_be_stretched_to_the_target_is_refused():
+    batch, model = fields(channels=2), Answers(lambda x: x)
+    for call in (loss, evaluated):
+        with pytest.raises(ConfigError, match=r"gives \[8, 6, 1\] where the target is \[8, 6, 2\]"):
+            call(OperatorLearning(), model, batch)
+
+
+def test_predicted_fields_are_saved_and_named_in_the_table(tmp_path):
+    field = np.arange(6.0).reshape(2, 3, 1)
+    arrays = ArrayFiles(tmp_path)
+    rows = [arrays.saved(Path(name), {"field": field, "mean": "2.5"}) for name in ("a/flow.npy", "b/flow.npz", "c.npy")]
+    assert [row["field"] for row in rows] == ["flow_field.npy", "flow_field_2.npy", "c_field.npy"]
+    assert rows[0]["mean"] == "2.5" and sorted(p.name for p in tmp_path.iterdir()) == sorted(r["field"] for r in rows)
+    np.testing.assert_array_equal(np.load(tmp_path / "flow_field_2.npy"), field)
 
 
 @pytest.mark.parametrize(

@@ -320,6 +320,8 @@ def hostile_runs(tmp_path):
         with open(directory / "metrics.csv", "a", newline="") as file:
             csv.writer(file).writerows([step, "validation", HOSTILE, 0.5] for step in (1, 2))
         (directory / "figures" / "test_confusion.png").rename(directory / "figures" / "<b>x.png")
+        (directory / "figures" / "test_roll_out.gif").write_bytes(b"GIF89a")
+        (directory / "figures" / "test_other.gif").write_bytes(b"<b>")
     return read_all(tmp_path)
 
 
@@ -331,7 +333,10 @@ def test_nothing_of_a_files_text_becomes_markup(tmp_path):
     parsed = Elements(text)
     assert sum(tag == "script" for tag, _ in parsed.elements) == 2 and "b" not in dict(parsed.elements)
     pictures = [attributes for tag, attributes in parsed.elements if tag == "img"]
-    assert pictures and all(picture["src"].startswith("data:image/png;base64,") for picture in pictures)
+    assert {picture["src"].partition("base64,")[0] for picture in pictures} == {
+        "data:image/png;", "data:image/gif;"
+    }  # fmt: skip
+    assert "test other: the file is no PNG or GIF picture" in parsed.text
     assert not any(name.startswith("on") for _, attributes in parsed.elements for name in attributes)
     assert parsed.text.count(HOSTILE) > 5
     assert json.loads(parsed.scripts[0]) == charted(found)

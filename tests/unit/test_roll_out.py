@@ -203,6 +203,7 @@ def test_figures_and_tables_of_a_roll_out(sizes, tmp_path):
         ({"quantities": "vorticity"}, r"task\.quantities=vorticity needs a periodic grid"),
         ({"push_forward_steps": 0}, r"task\.push_forward_steps must be at least 1"),
         ({"frames_per_step": 3}, r"task\.frames_per_step=3 must divide the target's 4 frames"),
+        ({"frames_per_step": 2}, r"The model gives \[6, 5, 2\] where the target is \[6, 5, 4\]"),
         ({"steps": 5}, r"task\.steps=5 reach beyond"),
         ({"training": "push_forward", "push_forward_steps": 5}, r"task\.push_forward_steps=5 of 1 frames reach beyond"),
     ],
