@@ -13,17 +13,19 @@ _IRREGULAR = {
     "latent_grid": (32, 48), "patch": (2, 3), "modes": (4, 5), "points": 40,
 }  # fmt: skip
 
-# Padding and patch are in the order of the axes; the released code takes padding from the last axis to the first.
+# Padding and patch are in the order of the axes; the released code takes padding from the last axis to the first. Seeds
+# of the inputs are those of forty with which no ReLU's input is near zero and no two maxima are near each other, where
+# gradients jump.
 CASES = {
-    "padded_2d": {**_GRID_2D, "grid": (45, 26), "patch": (3, 2), "padding": (3, 6)},
-    "odd_2d": {**_GRID_2D, "grid": (35, 19), "patch": (1, 1), "padding": (0, 0)},
+    "padded_2d": {"seed": 19, **_GRID_2D, "grid": (45, 26), "patch": (3, 2), "padding": (3, 6)},
+    "odd_2d": {"seed": 24, **_GRID_2D, "grid": (35, 19), "patch": (1, 1), "padding": (0, 0)},
     "padded_3d": {
-        **_GRID_2D, "kind": "3d", "channels": 8, "tokens": 3, "bases": 5, "grid": (15, 29, 13), "patch": (1, 2, 1),
-        "padding": (1, 3, 3),
+        "seed": 32, **_GRID_2D, "kind": "3d", "channels": 8, "tokens": 3, "bases": 5, "grid": (15, 29, 13),
+        "patch": (1, 2, 1), "padding": (1, 3, 3),
     },
-    "irregular_code": {**_IRREGULAR, "deformation": True, "code": True},
-    "irregular": {**_IRREGULAR, "deformation": True, "code": False},
-    "irregular_undeformed": {**_IRREGULAR, "deformation": False, "code": False},
+    "irregular_code": {"seed": 19, **_IRREGULAR, "deformation": True, "code": True},
+    "irregular": {"seed": 37, **_IRREGULAR, "deformation": True, "code": False},
+    "irregular_undeformed": {"seed": 38, **_IRREGULAR, "deformation": False, "code": False},
 }  # fmt: skip
 BATCH = 4
 CODE = 42
@@ -58,7 +60,7 @@ def thumbnail(output):
 
 def arrays(case):
     """Named "input", "target" and, where there is one, "code", float32, channels last on both sides."""
-    generator = np.random.default_rng(5)
+    generator = np.random.default_rng(case["seed"])
     if case["kind"] == "irregular":
         given = {"input": generator.random((BATCH, case["points"], 2)), "target": (BATCH, case["points"])}
     else:
