@@ -41,7 +41,8 @@ class RollOut(OperatorLearning):
         push_forward_steps: 1 is a single step from a window that is drawn.
         pushed_noise: standard deviation of normal noise on the window that training begins with, in parts of the root
             mean square of each example's window (Sanchez-Gonzalez et al., ICML 2020).
-        remat: recompute each step's activations in the backward pass: memory of one step instead of all.
+        remat: recompute each step's activations in the backward pass: memory of one step instead of all. On the CPU,
+            where XLA undoes it, it helps with `looped` alone.
         looped: compile one step and loop over it: much less to compile, as fast on accelerators, slow on the CPU.
         quantities: whose drift is told: "scalar", mean and energy; "vorticity", of a plane flow on a periodic grid,
             mean, kinetic energy and enstrophy.

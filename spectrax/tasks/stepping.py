@@ -26,7 +26,8 @@ def advance(
         model: (batch, *space, frames) -> (batch, *space, new frames), fewer or as many.
         window: (batch, *space, frames).
         key: each step draws with a key of its own; None where nothing is drawn.
-        remat: recompute activations in the backward pass; what is kept of a step is its window.
+        remat: recompute activations in the backward pass; what is kept of a step is its window. On the CPU XLA undoes
+            this unless it is `looped`.
         gradient: False: none goes through, nor is anything kept for one.
         looped: the steps are one loop of the compiled program, whose size does not grow with their number. XLA's loops
             are slow on the CPU: convolutions in them take several times as long.
