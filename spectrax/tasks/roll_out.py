@@ -43,7 +43,7 @@ class RollOut(OperatorLearning):
             mean square of each example's window (Sanchez-Gonzalez et al., ICML 2020).
         remat: recompute each step's activations in the backward pass: memory of one step instead of all. On the CPU,
             where XLA undoes it, it helps with `looped` alone.
-        looped: compile one step and loop over it: much less to compile, as fast on accelerators, slow on the CPU.
+        looped: compile one step and loop over it: less to compile, but slow on the CPU, see `advance`.
         quantities: whose drift is told: "scalar", mean and energy; "vorticity", of a plane flow on a periodic grid,
             mean, kinetic energy and enstrophy.
 
