@@ -1,4 +1,4 @@
-"""Plane incompressible potential flow around one closed outline, by vortex panels: a surrogate for the transonic airfoil.
+"""Plane incompressible potential flow around a closed outline, by vortex panels: a stand-in for transonic airfoils.
 
 The flow is div v = curl v = 0 outside the outline, v = (cos angle, sin angle) far away. The outline is a polygon that
 carries a sheet of vorticity, linear on each side and continuous at the vertices; inside of it the fluid stands, so that
@@ -96,8 +96,8 @@ def speed_on_mesh(mesh: np.ndarray, wake_cells: int, *, angle: float = 0.0) -> n
     """The speed, in parts of the free stream, at the points of a C-grid around an airfoil.
 
     Args:
-        mesh: (first, second, 2) as of `spectrax.solvers.airfoil_mesh.airfoil_mesh`: on its inner curve lie wake, airfoil
-            and wake.
+        mesh: (first, second, 2) as of `spectrax.solvers.airfoil_mesh.airfoil_mesh`: its inner curve is wake, airfoil and
+            wake.
         wake_cells: of each wake.
         angle: see `potential_flow`.
 

@@ -62,6 +62,22 @@ def test_navier_stokes_gives_frames_before_and_after_of_the_first_and_the_last(t
     same(found["test"]["input"], u[-2:, ..., :4])
 
 
+def test_navier_stokes_may_begin_at_time_0_and_leave_times_out(tmp_path):
+    u = archive.navier_stokes(tmp_path)
+    sizes = {"source.file_grid": [8, 8], "grid": [8, 8]}
+    words = small(**sizes, **{"in_channels": 1, "out_channels": 1, "source.from_start": True, "source.every": 5})
+    found = prepared("navier_stokes_published", tmp_path, tmp_path / "data", words)
+    same(found["test"]["input"], archive.values(2, 7, 8, 8)[-2:, ..., None])
+    same(found["test"]["target"], u[-2:, ..., 4:5])
+    words = small(**sizes, **{"in_channels": 2, "out_channels": 1, "source.every": 2})
+    found = prepared("navier_stokes_published", tmp_path, tmp_path / "data", words)
+    same(found["train"]["input"], u[:3, ..., [1, 3]])
+    same(found["train"]["target"], u[:3, ..., 5:6])
+    words = small(**sizes, **{"in_channels": 1, "out_channels": 1, "source.from_start": True, "source.every": 7})
+    with pytest.raises(DataMissing, match=">=7"):
+        prepared("navier_stokes_published", tmp_path, tmp_path / "data", words)
+
+
 @pytest.mark.parametrize(
     "name, folder, prefix, channels, channel",
     [("airfoil_published", "naca", "NACA_Cylinder", 5, 4), ("pipe_published", "pipe", "Pipe", 3, 0)],

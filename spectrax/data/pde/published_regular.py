@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from spectrax.core.errors import ConfigError
 from spectrax.core.protocols import FieldSpec
 from spectrax.data.field_source import thinned_size
 from spectrax.data.pde.published import Layout, Published
@@ -74,7 +75,12 @@ class PublishedNavierStokes(Published):
         file: its name; those of other viscosities have the same form.
         file_grid: of the file.
         strides: along both axes.
-        frames_in, frames_out: of the file's times, from the first on.
+        frames_in, frames_out: of the times that are kept, from the first on.
+        every: of the file's times, which are 1, 2 and so on, each so many-th is kept.
+        from_start: whether the vorticity at time 0, the file's `a`, is the first frame.
+
+    Raises:
+        ConfigError: when a count is not positive.
     """
 
     file: str = "NavierStokes_V1e-5_N1200_T20.mat"
@@ -82,12 +88,19 @@ class PublishedNavierStokes(Published):
     strides: Sequence[int] = (1, 1)
     frames_in: int = 10
     frames_out: int = 10
+    every: int = 1
+    from_start: bool = False
 
     name = "navier_stokes_published"
     option = "navier_stokes_published"
     description = "Forced flow on a torus: vorticity of some times to that of the times after them."
     units = "dimensionless: the torus has side 1; vorticity is per unit of time"
     citation = _CITATION
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if min(self.frames_in, self.frames_out, self.every) < 1:
+            raise ConfigError("dataset.source: frames_in, frames_out and every of a flow are at least 1.")
 
     @property
     def fields(self) -> Mapping[str, FieldSpec]:
@@ -100,10 +113,15 @@ class PublishedNavierStokes(Published):
 
     def layouts(self, split: str) -> Mapping[str, Layout]:
         """The arrays of a split."""
-        shape = (None, *self.file_grid, f">={self.frames_in + self.frames_out}")
-        return {"u": Layout(self.file, shape, "u", tuple(self.strides))}
+        times = (self.frames_in + self.frames_out - self.from_start) * self.every
+        frames = Layout(self.file, (None, *self.file_grid, f">={times}"), "u", tuple(self.strides))
+        start = Layout(self.file, (None, *self.file_grid), "a", tuple(self.strides))
+        return {"u": frames, "a": start} if self.from_start else {"u": frames}
 
     def example_fields(self, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The fields of some examples."""
+        frames = arrays["u"][..., self.every - 1 :: self.every]
+        if self.from_start:
+            frames = np.concatenate([arrays["a"][..., None], frames], -1)
         end = self.frames_in + self.frames_out
-        return {"input": arrays["u"][..., : self.frames_in], "target": arrays["u"][..., self.frames_in : end]}
+        return {"input": frames[..., : self.frames_in], "target": frames[..., self.frames_in : end]}
