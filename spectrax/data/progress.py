@@ -64,4 +64,4 @@ class _Lines:
 
 
 def _rate(per_second: float) -> str:
-    return f"{per_second:{',.0f' if per_second >= 1 else '.2g'}}"
+    return f"{per_second:{',.0f' if per_second >= 10 else '.2g'}}"
