@@ -14,6 +14,9 @@ from spectrax.core.files import atomic_write, told_if_unwritable
 SAFETENSORS = (".safetensors",)
 TORCH = (".pth", ".pt", ".tar", ".bin", ".ckpt")
 _WRAPPERS = (("model", "state_dict"), ("model.state_dict",), ("state_dict",), ("model",))  # the first that is there
+_NO_TENSORS = ("_metadata",)  # neuralop's arguments of the model
+# What stands in there: named in the file, and here nothing but a name.
+_NEVER_CALLED = ("torch._C._nn.gelu", "neuralop.layers.spectral_convolution.SpectralConv")
 _PARALLEL = "module."  # what PyTorch's data parallelism puts before every key
 
 
@@ -88,7 +91,8 @@ def _read_torch(path: Path) -> dict[str, np.ndarray]:
 
     try:
         # A namespace of settings, which training scripts save beside the weights, does nothing when it is opened.
-        with torch.serialization.safe_globals([argparse.Namespace]):
+        known = [argparse.Namespace, *((_Unopened, name) for name in _NEVER_CALLED)]
+        with torch.serialization.safe_globals(known):
             content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise CheckpointError(
@@ -97,7 +101,12 @@ def _read_torch(path: Path) -> dict[str, np.ndarray]:
         ) from error
     except Exception as error:  # of a damaged file PyTorch's reader says anything
         raise CheckpointError(f"{path} is not a whole file of PyTorch's ({_first_line(error)}).") from error
-    return {key: _array(path, key, value) for key, value in _unwrapped(path, content).items()}
+    tensors = {key: value for key, value in _unwrapped(path, content).items() if key not in _NO_TENSORS}
+    return {key: _array(path, key, value) for key, value in tensors.items()}
+
+
+class _Unopened:
+    """In place of a class or function that a file names."""
 
 
 def _unwrapped(path: Path, content: Any) -> Mapping[str, Any]:

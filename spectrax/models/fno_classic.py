@@ -13,12 +13,13 @@ from collections.abc import Sequence
 from typing import Literal
 
 import jax
+import jax.numpy as jnp
 from flax import nnx
 
 from spectrax.core.errors import ConfigError
-from spectrax.nn.feed_forward import gelu
 from spectrax.nn.field_ends import Projection, cropped, padded_at_end, with_coordinates
-from spectrax.nn.linear import uniform_linear
+from spectrax.nn.gelu import gelu
+from spectrax.nn.linear import product, uniform_linear
 from spectrax.nn.spectral_convolution import SpectralConvolution, both_ends
 from spectrax.ops.choices import check_choice
 
@@ -41,7 +42,7 @@ class ClassicFNO(nnx.Module):
         padding: zeros behind the field along each axis, which are cut away before the last two layers; None: none.
         padding_order: of `padding`, "natural", or "released" for Wu et al.'s, the last axis first, where their code
             gives nothing when some are 0 and others are not.
-        layers: Fourier layers.
+        layers: Fourier layers, at least 2.
         hidden: channels before the last layer.
         dtype: compute dtype; parameters and transforms are float32.
 
@@ -85,11 +86,30 @@ class ClassicFNO(nnx.Module):
         if x.ndim != self.axes + 2:
             raise ConfigError(f"A field of the shape {list(x.shape)}: (batch, {self.axes} axes, channels) is wanted.")
         sizes = x.shape[1:-1]
-        x = padded_at_end(self.lift(with_coordinates(x)), self.padding)
-        for number, (spectral, pointwise) in enumerate(zip(self.spectral, self.pointwise, strict=True), 1):
-            x = spectral(x).astype(self.dtype) + pointwise(x)
-            x = gelu(x) if number < len(self.spectral) else x
-        return self.projection(cropped(x, sizes))
+        x = self._first(x)
+        for spectral, pointwise in list(zip(self.spectral, self.pointwise, strict=True))[1:-1]:
+            x = gelu(spectral(x).astype(self.dtype) + pointwise(x))
+        # Of the last layer only what is not cut away.
+        x = self.spectral[-1](x, sizes).astype(self.dtype) + self.pointwise[-1](cropped(x, sizes))
+        return self.projection(x)
+
+    def _first(self, x: jax.Array) -> jax.Array:
+        """The lift, the padding and the first layer.
+
+        All but the activation is linear, and the input has fewer channels than what is lifted: so its own channels,
+        with one of ones for the bias, are transformed and padded, and the lift is applied to their spectrum and to the
+        weights of the pointwise layer.
+        """
+        padded = tuple(size + more for size, more in zip(x.shape[1:-1], self.padding, strict=True))
+        x = with_coordinates(x.astype(jnp.float32))
+        x = jnp.concatenate([x, jnp.ones_like(x[..., :1])], -1)
+        lift = jnp.concatenate([self.lift.kernel[...], self.lift.bias[...][None]])
+        spectral, pointwise = self.spectral[0], self.pointwise[0]
+        spectrum = product(spectral.spectrum(x, padded), lift, jax.lax.Precision.HIGHEST)
+        kernel = jnp.matmul(lift, pointwise.kernel[...], precision=jax.lax.Precision.HIGHEST)
+        x = product(padded_at_end(x, self.padding).astype(self.dtype), kernel.astype(self.dtype))
+        field = spectral.field(spectrum, padded).astype(self.dtype)
+        return gelu(field + x + pointwise.bias[...].astype(self.dtype))
 
 
 def _modes(modes: int | Sequence[int], axes: int) -> tuple[int, ...]:

@@ -13,8 +13,8 @@ import jax.numpy as jnp
 from flax import nnx
 
 from spectrax.nn.coordinate_network import CoordinateNetwork
-from spectrax.nn.feed_forward import gelu
 from spectrax.nn.field_ends import Projection, coordinates
+from spectrax.nn.gelu import gelu
 from spectrax.nn.linear import uniform_linear
 from spectrax.nn.point_fourier import GridToPoints, PointsToGrid, check_modes
 from spectrax.nn.spectral_convolution import SpectralConvolution, both_ends

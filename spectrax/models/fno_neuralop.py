@@ -13,8 +13,8 @@ import jax.numpy as jnp
 from flax import nnx
 
 from spectrax.core.errors import ConfigError
-from spectrax.nn.feed_forward import gelu
 from spectrax.nn.field_ends import Projection, with_coordinates
+from spectrax.nn.gelu import gelu
 from spectrax.nn.group_norm import GroupNorm
 from spectrax.nn.linear import uniform_linear
 from spectrax.nn.spectral_convolution import SpectralConvolution, centred, complex_normal

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from spectrax.nn.feed_forward import gelu
+from spectrax.nn.gelu import gelu
 from spectrax.nn.linear import uniform_linear
 
 

@@ -88,20 +88,31 @@ class SpectralConvolution(nnx.Module):
         scale = math.sqrt(2 / (in_channels + out_channels))
         self.bias = nnx.Param(scale * jax.random.normal(rngs.params(), (out_channels,))) if bias else None
 
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """(batch, *space, in_channels) -> (batch, *space, out_channels) float32.
+    def __call__(self, x: jax.Array, samples: Sequence[int] | None = None) -> jax.Array:
+        """(batch, *space, in_channels) -> (batch, *space, out_channels) float32, or of that the first `samples` along
+        each axis of space.
 
         Raises:
             ConfigError: when the grid has fewer modes than are kept.
         """
         sizes = x.shape[1:-1]
-        kept, weight = self.kept, self.weight[...]
-        if self.cut:
-            kept, weight = _cut(kept, weight, sizes)
-        by_products = _BY_PRODUCTS[self.way]
-        spectrum = corners.analyse(x, kept, self.norm, by_products=by_products)
-        field = corners.synthesise(mixed(spectrum, weight), kept, sizes, self.norm, by_products=by_products)
+        return self.field(self.spectrum(x, sizes), sizes, samples)
+
+    def spectrum(self, x: jax.Array, sizes: Sequence[int]) -> jax.Array:
+        """The modes (batch, *modes, 2, in_channels) of a field with zeros behind it, up to a grid of `sizes`."""
+        kept = self._on(sizes)[0]
+        return corners.analyse(x, kept, self.norm, sizes=sizes, by_products=_BY_PRODUCTS[self.way])
+
+    def field(self, spectrum: jax.Array, sizes: Sequence[int], samples: Sequence[int] | None = None) -> jax.Array:
+        """The field of mixed modes on a grid of `sizes`, or of that the first `samples` along each axis."""
+        kept, weight = self._on(sizes)
+        spectrum, by_products = mixed(spectrum, weight), _BY_PRODUCTS[self.way]
+        field = corners.synthesise(spectrum, kept, sizes, self.norm, samples=samples, by_products=by_products)
         return field if self.bias is None else field + self.bias[...]
+
+    def _on(self, sizes: Sequence[int]) -> tuple[Corners, jax.Array]:
+        """What is kept on a grid, and the weights of that."""
+        return _cut(self.kept, self.weight[...], sizes) if self.cut else (self.kept, self.weight[...])
 
 
 def mixed(spectrum: jax.Array, weight: jax.Array) -> jax.Array:

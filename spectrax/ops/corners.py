@@ -56,21 +56,29 @@ class Corners:
         return tuple(max(up, down + 1) if down else up for up, down in pairs)
 
 
-def analyse(x: jax.Array, kept: Corners, norm: Norm = "backward", *, by_products: bool | None = None) -> jax.Array:
+def analyse(
+    x: jax.Array,
+    kept: Corners,
+    norm: Norm = "backward",
+    *,
+    sizes: Sequence[int] | None = None,
+    by_products: bool | None = None,
+) -> jax.Array:
     """Coefficients (batch, *modes, 2, channels) of real fields (batch, *space, channels).
 
     Args:
+        sizes: of the grid, on which the field is zero behind its last sample; None: those of the field.
         by_products: whether by matrix products or by FFTs; None: what costs less.
 
     Raises:
         ConfigError: when an axis has fewer frequencies than are to be kept.
     """
-    sizes = x.shape[1:-1]
+    sizes = x.shape[1:-1] if sizes is None else tuple(sizes)
     _check(sizes, kept)
     x = at_least_float32(x)
     if cheaper_by_products(sizes, kept) if by_products is None else by_products:
-        return _analysed_by_products(x, kept, norm)
-    y = fourier.rfftn(x, norm=norm)
+        return _analysed_by_products(x, kept, sizes, norm)
+    y = fourier.rfftn(x, s=sizes, norm=norm)
     for axis, (up, down) in enumerate(zip(kept.nonnegative, kept.negative, strict=True), 1):
         ends = [jax.lax.slice_in_dim(y, 0, up, axis=axis)]
         ends += [jax.lax.slice_in_dim(y, y.shape[axis] - down, y.shape[axis], axis=axis)] if down else []
@@ -79,21 +87,33 @@ def analyse(x: jax.Array, kept: Corners, norm: Norm = "backward", *, by_products
 
 
 def synthesise(
-    y: jax.Array, kept: Corners, sizes: Sequence[int], norm: Norm = "backward", *, by_products: bool | None = None
+    y: jax.Array,
+    kept: Corners,
+    sizes: Sequence[int],
+    norm: Norm = "backward",
+    *,
+    samples: Sequence[int] | None = None,
+    by_products: bool | None = None,
 ) -> jax.Array:
-    """The real fields (batch, *sizes, channels) whose coefficients (batch, *modes, 2, channels) are in the corners.
+    """The real fields (batch, *samples, channels) whose coefficients (batch, *modes, 2, channels) are in the corners.
 
     As in NumPy, imaginary parts that a real field cannot have count for nothing.
+
+    Args:
+        sizes: of the grid.
+        samples: how many of them, the first ones, are wanted along each axis; None: all.
+        by_products: see `analyse`.
 
     Raises:
         ConfigError: when an axis has fewer frequencies than are kept.
     """
     sizes = tuple(sizes)
+    samples = sizes if samples is None else tuple(samples)
     _check(sizes, kept)
     y = at_least_float32(y)
     if cheaper_by_products(sizes, kept) if by_products is None else by_products:
-        return _synthesised_by_products(y, kept, sizes, norm)
-    return _synthesised_by_fft(y, kept, sizes, norm)
+        return _synthesised_by_products(y, kept, sizes, samples, norm)
+    return _synthesised_by_fft(y, kept, sizes, norm)[(slice(None), *map(slice, samples))]
 
 
 @functools.cache
@@ -108,12 +128,13 @@ def cheaper_by_products(sizes: tuple[int, ...], kept: Corners) -> bool:
     return products < _FFT_COST * 2.5 * samples * math.log2(max(samples, 2))
 
 
-def _analysed_by_products(x: jax.Array, kept: Corners, norm: Norm) -> jax.Array:
+def _analysed_by_products(x: jax.Array, kept: Corners, sizes: tuple[int, ...], norm: Norm) -> jax.Array:
     """Axis by axis the products with cosines and minus sines, then their combination to complex coefficients."""
     dimensions = len(kept.counts)
     for axis, reach in enumerate(kept.reach):  # each axis becomes two: which wave, and its frequency
         place = 1 + 2 * axis
-        x = _product(half_analysis(x.shape[place], reach, norm)[:, 0], x, place)
+        waves = half_analysis(sizes[axis], reach, norm)[:, 0]
+        x = _product(waves[..., : x.shape[place]], x, place)
     # x is now (batch, wave, frequency, ..., wave, frequency, channels).
     real, imaginary = _pair(x, 2 * dimensions - 1)
     for axis in reversed(range(dimensions - 1)):
@@ -146,7 +167,9 @@ def _both_signs(real: Pair, imaginary: Pair, up: int, down: int, axis: int) -> P
     )
 
 
-def _synthesised_by_products(y: jax.Array, kept: Corners, sizes: tuple[int, ...], norm: Norm) -> jax.Array:
+def _synthesised_by_products(
+    y: jax.Array, kept: Corners, sizes: tuple[int, ...], samples: tuple[int, ...], norm: Norm
+) -> jax.Array:
     """The analysis transposed: amplitudes of cosines and minus sines, and products with these, last axis first."""
     dimensions = len(kept.counts)
     real, imaginary = _pair(y, dimensions + 1)
@@ -159,7 +182,7 @@ def _synthesised_by_products(y: jax.Array, kept: Corners, sizes: tuple[int, ...]
         size, reach = sizes[axis], kept.reach[axis]
         is_last = axis == dimensions - 1
         matrix = half_synthesis(size, reach, norm)[0] if is_last else _waves(size, reach, norm)
-        z = _product_of_pairs(matrix, z, place)
+        z = _product_of_pairs(matrix[:, : samples[axis]], z, place)
     return z
 
 

@@ -2,9 +2,9 @@
 
 What leaves no trace in them has to be said where it is not the default: of all `+experiment=NAME` or `dataset=NAME`;
 of the classic ones `model.padding=[...]`, in the order of the axes, or as the release has it with
-`model.padding_order=released`; of the library's `model.domain_padding=0.1`, `model.norm=instance_norm`,
-`model.norm_groups=2`, `model.coordinates=false`, and of skips without weights which they are, such as
-`model.fno_skip=identity`.
+`model.padding_order=released`; on points `model.latent_grid=[...]`; of the library's `model.domain_padding=0.1`,
+`model.norm=instance_norm`, `model.norm_groups=2`, `model.coordinates=false`, and of skips without weights which they
+are, such as `model.fno_skip=identity`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,8 +14,8 @@ import numpy as np
 from spectrax.core.errors import CheckpointError
 from spectrax.importers.fno.names import kind_of
 
-_EXPERIMENTS = {1: "fno_burgers", 2: "fno_darcy", 3: "fno_plasticity"}
-_GEO = "fno_elasticity_p"
+_EXPERIMENTS = {"fno_classic": "fno_darcy", "fno_geo": "fno_elasticity_p", "fno_neuralop": "fno_neuralop_darcy"}
+_DATA = {1: ["dataset=burgers"], 2: [], 3: ["dataset=plasticity_published"]}  # of so many axes; others can be said
 _SPECTRAL = "fno_blocks.convs.0.weight.tensor"
 
 
@@ -32,10 +32,12 @@ def overrides(state: Mapping[str, np.ndarray], given: Sequence[str]) -> list[str
     kind, axes, sizes = model_and_sizes(state, coordinates="model.coordinates=false" not in given)
     said = {word.partition("=")[0].lstrip("+") for word in given}
     words = [
-        f"+experiment={_GEO if kind == 'fno_geo' else _EXPERIMENTS[axes]}",
+        f"+experiment={_EXPERIMENTS[kind]}",
         f"model={kind}",
         "precision=float32",
+        *([] if said & {"experiment", "dataset"} else _DATA[axes]),
         "dataset.normalise=null",
+        *(["model.padding=null"] if kind == "fno_classic" else []),
         *[f"model.{name}={_text(value)}" for name, value in sizes.items()],
     ]
     return [word for word in words if word.partition("=")[0].lstrip("+") not in said] + list(given)
