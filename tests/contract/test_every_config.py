@@ -19,7 +19,11 @@ RELEASED = ("svt_imagenet_plain", ["model=svt_h_s_released"])  # with a token-la
 EXPERIMENTS = sorted(find.experiments())
 OPTIONS = sorted((group, option) for group, options in find.groups().items() for option in options)
 # For options that no experiment takes, one in which they can stand, where it is not the default one.
-HOME = {("model", "svt_h_l_released"): "svt_imagenet"}
+HOME = {
+    ("dataset", "airfoil_mesh"): "lsm_airfoil",
+    ("dataset", "kuramoto_sivashinsky"): "fno_burgers",
+    ("model", "svt_h_l_released"): "svt_imagenet",
+}
 # What has to be said with it.
 NEEDED = {
     ("dataset", "cars196"): ["loader=grain"],
