@@ -44,6 +44,7 @@ def read(path: Path) -> dict[str, np.ndarray]:
 def differences(arrays: Mapping[str, np.ndarray], outputs: Outputs, model: Any) -> list[Difference]:
     """What there is of the authors' `outputs`, compared: "output" last, what comes before it by name.
 
+    Beside "input" there may be "code", which describes an example's geometry; outputs are then asked of both by name.
     A map may be given as tokens too: (batch, height * width, channels) instead of (batch, channels, height, width).
 
     Raises:
@@ -51,9 +52,10 @@ def differences(arrays: Mapping[str, np.ndarray], outputs: Outputs, model: Any) 
     """
     import jax
 
+    given = {name: arrays[name] for name in ("input", "code") if name in arrays}
     try:
         with jax.default_matmul_precision("highest"):
-            found = jax.jit(lambda inputs: outputs(model, inputs))(arrays["input"])
+            found = jax.jit(lambda inputs: outputs(model, inputs))(given if len(given) > 1 else arrays["input"])
     except (TypeError, ValueError) as error:
         shape = list(arrays["input"].shape)
         raise CheckpointError(f"verify: the model takes no `input` of the shape {shape}.") from error

@@ -92,9 +92,11 @@ class LatentSpectralBlock(nnx.Module):
         offset = jnp.einsum("bphkd,hd->bphk", tokens, bias)
         scores = jnp.einsum("bplc,bpcs->bpls", patches, asked.astype(self.dtype), preferred_element_type=jnp.float32)
         scores = scores.reshape(*scores.shape[:3], heads, count) + offset[:, :, None]
-        weights = jax.nn.softmax(scores, axis=-1).astype(self.dtype)
-        read = jnp.einsum("bplhk,bphkd->bplhd", weights, tokens.astype(self.dtype))
-        return read.reshape(patches.shape)
+        weights = jax.nn.softmax(scores, axis=-1).astype(self.dtype).reshape(*scores.shape[:3], heads * count)
+        # All heads at once: each token stands in its own head's channels, and zeros in the others'.
+        own = jnp.eye(heads)[:, None, :, None]
+        spread = (tokens[..., None, :] * own).reshape(*tokens.shape[:2], heads * count, channels)
+        return jnp.einsum("bpls,bpsc->bplc", weights, spread.astype(self.dtype))
 
 
 class LinearWeights(nnx.Module):
