@@ -96,7 +96,7 @@ def speed_on_mesh(mesh: np.ndarray, wake_cells: int, *, angle: float = 0.0) -> n
     """The speed, in parts of the free stream, at the points of a C-grid around an airfoil.
 
     Args:
-        mesh: (first, second, 2) as of `spectrax.solvers.airfoil_mesh.airfoil_mesh`: its inner curve is wake, airfoil and
+        mesh: (first, second, 2) as of `spectrax.solvers.airfoil_mesh.airfoil_mesh`: its inner curve is wake, airfoil,
             wake.
         wake_cells: of each wake.
         angle: see `potential_flow`.
