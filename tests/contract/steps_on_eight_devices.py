@@ -16,7 +16,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
-from chosen_options import chosen
+from chosen_options import chosen, home
 from flax import nnx
 from omegaconf import OmegaConf
 
@@ -138,8 +138,8 @@ def everything() -> dict[str, Case]:
 
 
 def models(layouts: dict[str, tuple[int, ...]], plain: bool = False) -> dict[str, Case]:
-    """Every model, in the default experiment or else the first that has one of its class; LookupError when there is
-    none."""
+    """Every model, in the default experiment or else the first that takes it, or has one of its class; LookupError when
+    there is none."""
     names = sorted(find.experiments(), key=lambda name: (name != DEFAULT_EXPERIMENT, name), reverse=True)
     homes = {model_yaml(chosen(name, "model"))._target_: name for name in names}
     cases = {}
@@ -147,7 +147,10 @@ def models(layouts: dict[str, tuple[int, ...]], plain: bool = False) -> dict[str
         target = model_yaml(model)._target_
         if target not in homes:
             raise LookupError(f"No experiment has a model of the class of model={model}, {target}.")
-        cases[f"model={model}"] = Case(homes[target], model, layouts, plain)
+        own = homes[target] == DEFAULT_EXPERIMENT
+        cases[f"model={model}"] = Case(
+            homes[target] if own else home("model", model) or homes[target], model, layouts, plain
+        )
     return cases
 
 
