@@ -5,13 +5,15 @@ import pytest
 
 from spectrax.core.errors import ConfigError
 from spectrax.data.pde.airfoil_mesh import AirfoilMesh
+from spectrax.data.pde.airfoil_potential import AirfoilPotential
 from spectrax.data.pde.burgers import Burgers
 from spectrax.data.pde.darcy import Darcy
 from spectrax.data.pde.elasticity import ElasticityGrid, ElasticityPoints
 from spectrax.data.pde.kuramoto_sivashinsky import KuramotoSivashinsky
 from spectrax.data.pde.navier_stokes import NavierStokes
 from spectrax.data.pde.pipe import Pipe
-from spectrax.solvers import burgers, darcy, navier_stokes, random_fields
+from spectrax.data.pde.plasticity_toy import PlasticityToy
+from spectrax.solvers import burgers, darcy, navier_stokes, plasticity_toy, potential_flow, random_fields
 
 NEEDED = {"burgers": "exponax", "kuramoto_sivashinsky": "exponax", "elasticity": "skfem", "pipe": "skfem"}
 COUNTS = {"train": 9, "test": 4, "seed": 3}
@@ -26,6 +28,8 @@ SOURCES = {
     "elasticity_grid": ElasticityGrid(grid=[21, 21], around=16, across=3, **COUNTS),
     "pipe": Pipe(grid=[9, 9], viscosity=0.1, **COUNTS),
     "airfoil_mesh": AirfoilMesh(wake_cells=8, airfoil_cells=16, radial_cells=8, **COUNTS),
+    "airfoil_potential": AirfoilPotential(wake_cells=8, airfoil_cells=16, radial_cells=8, angle=4.0, **COUNTS),
+    "plasticity_toy": PlasticityToy(grid=[11, 5, 3], **COUNTS),
 }
 
 
@@ -113,9 +117,37 @@ def test_a_pipe_holds_the_fluid_at_its_walls_and_lets_it_in_as_a_parabola():
     np.testing.assert_allclose(velocity[0], 1 - np.linspace(-1, 1, 9) ** 2, atol=1e-12)
 
 
+def test_the_surrogates_say_in_their_cards_what_they_are_not():
+    for name, said in (("airfoil_potential", "without shocks"), ("plasticity_toy", "no mechanics is solved")):
+        card = SOURCES[name].card("")
+        assert said in card.description and "Made here, not published" in card.description
+        assert card.name == f"{name}_generated"
+
+
+def test_the_flow_around_an_airfoil_is_computed_on_its_own_mesh():
+    mesh, surrogate = (SOURCES[name].examples("train", 0, 2) for name in ("airfoil_mesh", "airfoil_potential"))
+    np.testing.assert_array_equal(surrogate["input"], mesh["input"])
+    expected = potential_flow.speed_on_mesh(mesh["input"][1], 8, angle=np.deg2rad(4.0))
+    np.testing.assert_array_equal(surrogate["target"][1, ..., 0], expected)
+
+
+def test_a_pressed_block_lies_under_its_die():
+    source = SOURCES["plasticity_toy"]
+    found = source.examples("test", 2, 1)
+    die = plasticity_toy.random_die(3, source.indices("test", 2, 1)[0])
+    heights = plasticity_toy.die_heights(die, np.linspace(0, plasticity_toy.LENGTH, 11))
+    np.testing.assert_array_equal(found["input"][0, :, 2, 1, 0], heights)
+    x, y = found["target"][0, :, -1, -1, 0], found["target"][0, :, -1, -1, 1]
+    under = plasticity_toy.HEIGHT - source.travel + plasticity_toy.die_heights(die, x)
+    np.testing.assert_allclose(y, np.minimum(under, plasticity_toy.HEIGHT))
+
+
 @pytest.mark.parametrize(
     "make, told",
     [
+        (lambda: AirfoilPotential(angle=90.0, **COUNTS), "angle=90"),
+        (lambda: PlasticityToy(grid=[11, 5], **COUNTS), "three sizes"),
+        (lambda: PlasticityToy(grid=[11, 5, 3], rise=0.0, **COUNTS), "positive"),
         (lambda: Darcy(grid=[12, 13], **COUNTS), r"grid=\[12, 13\] should be a square"),
         (lambda: Darcy(grid=[12, 12], lower=0.0, **COUNTS), "positive"),
         (lambda: NavierStokes(**{**FLOW, "solve_grid": 20}), r"solve_grid=20"),
