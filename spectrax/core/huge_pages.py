@@ -4,13 +4,21 @@ XLA asks for its temporary memory anew at each step, and in pages of 4 KiB the k
 clearing them (measured on two cores: 71 -> 51 ms for a step of `svt_digits`, 187 -> 131 ms for one of a six-block SVT
 at 32x32 with batches of 128). glibc can ask for pages of 2 MiB instead, but it reads that wish at the start of a
 process alone: so the commands start themselves again.
+
+Large temporaries are given back to the kernel after each step, and on a virtual machine huge pages may then go back to
+its host, which hands them out again at leisure: steps of SVT-H-S with 2 GB of temporaries waited a second every other
+time. So memory is also kept, in one heap, until `freed_memory` gives it back.
 """
 
 import os
 import sys
 from pathlib import Path
 
-_WISH = "glibc.malloc.hugetlb=1"
+_KEPT = 16 * 2**30  # bytes of free memory at the heap's end that stay there
+_WISH = ":".join(
+    f"glibc.malloc.{name}={value}"
+    for name, value in {"hugetlb": 1, "arena_max": 1, "mmap_max": 0, "trim_threshold": _KEPT}.items()
+)
 _POLICY = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 
 

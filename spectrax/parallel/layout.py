@@ -107,7 +107,8 @@ class Layout:
         """
         split = self._ruled(path, shape)
         parts = self.mesh.shape["fsdp"]
-        if parts > 1 and math.prod(shape) >= self.fsdp_minimum:
+        # Statistics are small, and a step reads them wherever a layer does: split, each place would gather its own.
+        if parts > 1 and math.prod(shape) >= self.fsdp_minimum and not path.startswith("statistics/"):
             free = [axis for axis, taken in enumerate(split) if taken is None and shape[axis] % parts == 0]
             if free:
                 split[max(free, key=lambda axis: (shape[axis], axis))] = "fsdp"

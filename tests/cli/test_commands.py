@@ -12,7 +12,7 @@ QUICK = ["trainer.steps=4", "trainer.evaluate_every_steps=4", "trainer.log_every
 
 def test_training_says_what_a_person_wants_to_know(run):
     _, output = run
-    for words in ("on 1 CPU device", "test accuracy", "parameters", "images/s", "time", "my run"):
+    for words in ("on 1 CPU device", "test accuracy", "parameters", "examples/s", "time", "my run"):
         assert words in output, output
     figure = next(line for line in output.splitlines() if line.startswith("Predictions: "))
     assert Path(figure.removeprefix("Predictions: ")).name == "test_predictions.png"
