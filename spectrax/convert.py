@@ -1,14 +1,18 @@
-"""`python -m spectrax.convert importer=svt source=FILE output=DIR [verify=IO.npz]`: an authors' checkpoint as a run.
+"""`python -m spectrax.convert importer=NAME source=FILE output=DIR [verify=IO.npz]`: an authors' checkpoint as a run.
 
-Its configuration is found from its keys and shapes, and every weight must find its place. DIR is then a run directory
-that evaluate, predict, describe and export open, at step 0. `verify` names an .npz file with `input` and `output` of
-the authors' code in their layout (images NCHW, logits), and of SVT also `stage1` to `stage4`, the maps after each.
+NAME is svt, lsm (on grids of two and three axes, and on points), fno (the classic one, that on points, and the library
+neuraloperator's) or t1 (and T1U).
 
-The way back: `python -m spectrax.convert exporter=svt checkpoint=RUN output=FILE`, their keys and layout, as
+The configuration is found from keys and shapes, and every weight must find its place. DIR is then a run directory that
+evaluate, predict, describe and export open, at step 0. `verify` names an .npz file with `input` and `output` of the
+authors' code in their layout (of SVT images NCHW, logits, and `stage1` to `stage4`, the maps after each).
+
+The way back: `python -m spectrax.convert exporter=NAME checkpoint=RUN output=FILE`, their keys and layout, as
 .safetensors or as PyTorch saves a state dict.
 
-Keys of the config may be changed: `model.num_heads=[2,4,10,14]` (default: channels / 32), `dataset.image_size=256`
-(gates are interpolated), `dataset=NAME`, `+experiment=NAME` (default: svt_imagenet_plain).
+Keys of the config may be changed, and some say what no shape tells: of SVT `model.num_heads=[2,4,10,14]` (default:
+channels / 32), `dataset.image_size=256` (gates are interpolated); of LSM and FNO `model.grid=[85,85]`,
+`model.padding=[11,11]`; of T1 `model.activation=sin`; and `dataset=NAME`, `+experiment=NAME`.
 """
 
 import importlib
@@ -27,12 +31,12 @@ if TYPE_CHECKING:
     from spectrax.importers.verification import Difference
 
 _KEYS = {
-    "importer": "the system whose authors' checkpoint it is: svt",
+    "importer": "the system whose authors' checkpoint it is: svt, lsm, fno or t1",
     "source": "the authors' file: .safetensors, or .pth, .pt, .tar (extra: torch)",
     "output": "the run directory to be made; with exporter= the file",
     "verify": ".npz file of inputs and outputs of the authors' code, to be compared with",
     "tolerance": "largest difference that verify= bears, relative to the largest absolute value (default 1e-4)",
-    "exporter": "the system as whose authors' checkpoint a run is to be written: svt",
+    "exporter": "the system as whose authors' checkpoint a run is to be written: svt, lsm, fno or t1",
     "checkpoint": "with exporter=: the run directory",
     "step": "with exporter=: best (default), last, or the number of a saved step",
 }
@@ -78,7 +82,7 @@ def import_checkpoint(system: Any, keys: "Mapping[str, str]", overrides: list[st
     if compared is not None:
         found = verification.differences(compared, system.outputs, trees.merge_module(graph, **weights))
         _print(found, keys["verify"])
-        _check(found, keys["verify"], tolerance)
+        _check(found, keys["verify"], tolerance, system.UNSAID)
     converted_run.write(output, config, weights, words[:-1])
     print(f"Written: {output}")
     return 0
@@ -153,14 +157,14 @@ def _print(found: "Sequence[Difference]", source: str) -> None:
     Console(soft_wrap=True).print(table)
 
 
-def _check(found: "Sequence[Difference]", source: str, tolerance: float) -> None:
-    """Raises `CheckpointError` naming what differs by more than the tolerance, or is not even a number."""
+def _check(found: "Sequence[Difference]", source: str, tolerance: float, unsaid: str) -> None:
+    """Raises `CheckpointError` naming what differs by more than the tolerance, or is not even a number, and what no
+    shape of the checkpoint tells."""
     far = [difference.name for difference in found if not difference.relative <= tolerance]
     if far:
         raise CheckpointError(
             f"{' and '.join(far)} of {source} differ by more than tolerance={tolerance:g}, so nothing was written. See "
-            "that it is of these weights, that the heads are right (model.num_heads=[...]), and that the authors' code "
-            "was in evaluation mode."
+            f"that it is of these weights, that {unsaid}, and that the authors' code was in evaluation mode."
         )
 
 

@@ -13,4 +13,6 @@ from spectrax.importers.fno.names import convert, official_name, official_state
 from spectrax.importers.fno.outputs import outputs
 from spectrax.importers.fno.sizes import overrides
 
-__all__ = ["convert", "official_name", "official_state", "outputs", "overrides"]
+__all__ = ["UNSAID", "convert", "official_name", "official_state", "outputs", "overrides"]
+
+UNSAID = "grid and padding are right (model.grid=[...], model.padding=[...])"

@@ -8,4 +8,6 @@ from spectrax.importers.lsm.names import convert, official_name, official_state,
 from spectrax.importers.lsm.outputs import outputs
 from spectrax.importers.lsm.sizes import overrides
 
-__all__ = ["convert", "official_name", "official_state", "outputs", "overrides", "path_and_layout"]
+__all__ = ["UNSAID", "convert", "official_name", "official_state", "outputs", "overrides", "path_and_layout"]
+
+UNSAID = "grid, patch and padding are right (model.grid=[...], model.patch=[...], model.padding=[...])"

@@ -7,4 +7,6 @@ from spectrax.importers.svt.names import convert, official_name, official_state,
 from spectrax.importers.svt.outputs import outputs
 from spectrax.importers.svt.sizes import overrides
 
-__all__ = ["convert", "official_name", "official_state", "outputs", "overrides", "path_and_layout"]
+__all__ = ["UNSAID", "convert", "official_name", "official_state", "outputs", "overrides", "path_and_layout"]
+
+UNSAID = "the heads are right (model.num_heads=[...])"

@@ -7,4 +7,6 @@ from spectrax.importers.t1.names import convert, official_name, official_state, 
 from spectrax.importers.t1.outputs import outputs
 from spectrax.importers.t1.sizes import overrides
 
-__all__ = ["convert", "official_name", "official_state", "outputs", "overrides", "path_and_layout"]
+__all__ = ["UNSAID", "convert", "official_name", "official_state", "outputs", "overrides", "path_and_layout"]
+
+UNSAID = "activation and residual are right (model.activation=sin, model.residual=false)"
