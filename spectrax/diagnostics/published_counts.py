@@ -7,8 +7,8 @@ activations that are modules of their own, one for each value: here an activatio
 each batch norm, which it follows in the networks that we know.
 
 Left out is everything else: products of attention, complex mixing, spectral transforms and gates, layer norms,
-activations elsewhere. What XLA counts (`ModuleCost.flops`) holds all of that, with products and additions apart: SVT-H-S
-of the paper has 3.93 G by this rule, 4.37 G products in all, and 9.1 G operations.
+activations elsewhere. What XLA counts (`ModuleCost.flops`) holds all of that, with products and additions apart:
+SVT-H-S of the paper has 3.93 G by this rule, 4.37 G products in all, and 9.1 G operations.
 """
 
 import math

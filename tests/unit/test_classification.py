@@ -106,7 +106,8 @@ def test_figures_draw_mistakes_and_confusion():
     labels = np.array([0, 1, 2, 0], np.int32)
     batch = {"image": np.random.default_rng(0).normal(size=(4, 5, 5, 1)), "label": labels}
     probabilities = np.eye(3)[[0, 1, 1, 0]] * 0.8 + 0.2 / 3
-    figures = task.figures(lambda _: {"probabilities": probabilities}, batch, {"confusion": np.eye(3) * 2, "examples": 4.0})
+    totals = {"confusion": np.eye(3) * 2, "examples": 4.0}
+    figures = task.figures(lambda _: {"probabilities": probabilities}, batch, totals)
     assert set(figures) == {"predictions", "confusion"}
     titles = [axes.get_title() for axes in figures["predictions"].axes]
     assert titles[0].startswith("b") and "is c" in titles[0]
