@@ -149,9 +149,8 @@ class Checkpoints:
         with self._told(step):
             meta = self._meta(step)
             saved = meta["shapes"]
-            wanted = {f"parameters/{path}": shape for path, shape in shapes(abstract["parameters"]).items()}
-            parameters = {path: shape for path, shape in saved.items() if path.startswith("parameters/")}
-            compare_shapes(parameters, wanted, self.directory / f"step_{step}")
+            weights = {path: shape for path, shape in saved.items() if path.partition("/")[0] in abstract}
+            compare_shapes(weights, shapes(abstract), self.directory / f"step_{step}")
             return self._restore(step, "weights", abstract, meta), meta
 
     def weights_like(self, step: int) -> Any:
