@@ -29,7 +29,8 @@ def normalised(
         fields: of an example, "input" and "target" among them.
 
     Raises:
-        ConfigError: when the model is made by a function, which has no subclass.
+        ConfigError: when the model is made by a function, which has no subclass; once it is made, when it gives no
+            fields but their coefficients, or fields of another shape.
     """
     kind = getattr(make_model, "func", make_model)
     if not isinstance(kind, type):
@@ -42,6 +43,11 @@ def normalised(
 
     def make(**given: Any) -> nnx.Module:
         model = _with_normaliser(kind)(*arguments[0], **arguments[1], **given)
+        if getattr(model, "output", "field") != "field":
+            raise ConfigError(
+                f"dataset.normalise={normalisation} is of fields, and model.output={model.output} gives coefficients. "
+                "Set model.output=field, or dataset.normalise=null."
+            )
         setattr(model, PATH, nnx.Dict({name: Normaliser(shape) for name, shape in shapes.items()}))
         return model
 

@@ -11,6 +11,8 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from spectrax.core.errors import ConfigError
+
 EPSILON = 1e-5  # added to the deviation, as the Fourier neural operator's code does
 
 
@@ -20,6 +22,8 @@ class Moments(nnx.Variable):
 
 class Normaliser(nnx.Module):
     """`(x - mean) / (deviation + 1e-5)`, in float32; without data it changes nothing but for that epsilon.
+
+    Both directions raise `ConfigError` for fields of another shape than the moments', which broadcasting might stretch.
 
     Args:
         shape: of the moments: that of an example, where every location and channel has its own, or (channels,).
@@ -31,11 +35,21 @@ class Normaliser(nnx.Module):
 
     def encode(self, x: jax.Array) -> jax.Array:
         """(batch, *space, channels) -> the same shape."""
+        self._check(x)
         return (x.astype(jnp.float32) - self.mean[...]) / (self.deviation[...] + EPSILON)
 
     def decode(self, x: jax.Array) -> jax.Array:
         """The inverse of `encode`."""
+        self._check(x)
         return x.astype(jnp.float32) * (self.deviation[...] + EPSILON) + self.mean[...]
+
+    def _check(self, x: jax.Array) -> None:
+        wanted = self.mean.shape
+        if x.shape[x.ndim - len(wanted) :] != wanted:
+            raise ConfigError(
+                f"dataset.normalise: fields {list(x.shape[1:])} do not fit moments {list(wanted)} of the data. Set it "
+                "to null where the model gives only a part of the target, as in a roll-out."
+            )
 
 
 def with_moments(weights: Mapping[str, Any], path: str, moments: Mapping[str, tuple[Any, Any]]) -> dict[str, Any]:

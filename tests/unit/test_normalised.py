@@ -65,3 +65,18 @@ def test_moments_take_no_part_in_training():
 def test_a_model_that_a_function_makes_is_refused():
     with pytest.raises(ConfigError, match=r"dataset\.normalise"):
         normalised(lambda rngs: Sum(0.0, rngs=rngs), FIELDS, "location")
+
+
+def test_what_would_be_stretched_is_refused():
+    """One frame of a target of several, and coefficients, which have the shape of a field."""
+    fields = {**FIELDS, "target": FieldSpec((4, 5, 3), "float32", "three frames")}
+    for normalisation in ("location", "channel"):
+        model = normalised(functools.partial(Sum, start=0.5), fields, normalisation)(rngs=nnx.Rngs(0))
+        with pytest.raises(ConfigError, match=r"dataset\.normalise: fields \[4, 5, 1\]"):
+            model(jnp.asarray(examples(0, 2)), train=False)
+
+    class Coefficients(Sum):
+        output = "spectrum"
+
+    with pytest.raises(ConfigError, match=r"model\.output=spectrum"):
+        normalised(functools.partial(Coefficients, start=0.5), FIELDS, "channel")(rngs=nnx.Rngs(0))
