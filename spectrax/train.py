@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from spectrax.config.shell import command, leave
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from omegaconf import DictConfig
 
     from spectrax.core.protocols import Experiment, Summary
@@ -95,9 +97,9 @@ def _from_another_run(experiment: "Experiment", config: "DictConfig") -> "Experi
 
     try:
         source = find(config.init_from)
-    except (CheckpointError, RunDirectoryError):
+    except (CheckpointError, RunDirectoryError) as error:
         # A run that is continued does not need them any more; one that has to begin is told what is wrong.
-        return dataclasses.replace(experiment, begin=lambda drawn: find(config.init_from))
+        return dataclasses.replace(experiment, begin=_raising(error))
     begin = Beginning(
         run=config.init_from,
         origin=source,
@@ -106,6 +108,13 @@ def _from_another_run(experiment: "Experiment", config: "DictConfig") -> "Experi
         layout=experiment.layout,
     )
     return dataclasses.replace(experiment, begin=begin)
+
+
+def _raising(error: Exception) -> "Callable[[Any], Any]":
+    def begin(_: Any) -> Any:
+        raise error
+
+    return begin
 
 
 def _facts(config: "DictConfig") -> dict[str, Any]:
