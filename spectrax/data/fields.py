@@ -1,6 +1,8 @@
 """Fields of partial differential equations: inputs and targets on grids or point clouds, prepared once, seen whole."""
 
 import shlex
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from spectrax.core.protocols import Stored
+
+# What NumPy raises of a file that is cut short, damaged or packed as it does not know.
+_DAMAGE = (OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 
 
 class Fields:
@@ -136,7 +141,7 @@ class Fields:
             with open(path, "rb") as file:
                 content = np.load(file, allow_pickle=False)
                 found = {"input": content} if isinstance(content, np.ndarray) else dict(content)
-        except (OSError, ValueError, EOFError) as error:
+        except _DAMAGE as error:
             raise UnreadableFile(f"is no NumPy file of numbers ({error})") from error
         wanted = {name: field.shape for name, field in self.source.fields.items() if name != "target"}
         for name, shape in wanted.items():

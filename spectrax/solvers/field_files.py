@@ -2,6 +2,7 @@
 
 import os
 import zipfile
+import zlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -31,7 +32,7 @@ def read_arrays(source: str | os.PathLike[str], needed: Sequence[str], optional:
             found = {name: archive[name] for name in (*needed, *optional) if name in archive.files}
     except FileNotFoundError as error:
         raise DataMissing(f"There is no file {os.fspath(source)}. Name an .npz file that numpy.savez wrote.") from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
         raise UnreadableFile(
             f"{os.fspath(source)} is not an .npz file of arrays ({error}). Write it with numpy.savez."
         ) from error

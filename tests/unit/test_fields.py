@@ -336,7 +336,12 @@ def test_a_persons_own_file_becomes_an_example(prepared, tmp_path):
         np.testing.assert_array_equal(seen["input"], values)
     np.save(tmp_path / "c.npy", values[..., 0])
     (tmp_path / "d.npy").write_bytes(b"text")
-    for name, told in (("c.npy", r"input \(6, 5, 1\).*\(6, 5\)"), ("d.npy", "no NumPy file")):
+    np.savez_compressed(tmp_path / "whole.npz", input=np.random.default_rng(0).random((6, 5, 1)))
+    packed = (tmp_path / "whole.npz").read_bytes()
+    (tmp_path / "e.npz").write_bytes(packed[: len(packed) // 2])
+    (tmp_path / "f.npz").write_bytes(packed[:200] + b"\xff" * 60 + packed[260:])
+    reasons = {"c.npy": r"input \(6, 5, 1\).*\(6, 5\)", **dict.fromkeys(("d.npy", "e.npz", "f.npz"), "no NumPy file")}
+    for name, told in reasons.items():
         with pytest.raises(UnreadableFile, match=told):
             prepared.read(tmp_path / name)
 
@@ -362,7 +367,7 @@ def test_a_preview_draws_targets_where_their_points_lie_and_lines_as_lines():
 
 
 NAMES = ("darcy", "navier_stokes", "burgers", "kuramoto_sivashinsky", "elasticity_points", "elasticity_grid", "pipe",
-         "airfoil_mesh")  # fmt: skip
+         "airfoil_mesh", "airfoil_potential", "plasticity_toy")  # fmt: skip
 PUBLISHED = ("darcy", "navier_stokes", "airfoil", "pipe", "elasticity_points", "elasticity_grid", "plasticity")
 
 
