@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from spectrax.core.errors import ConfigError
 from spectrax.solvers.optional_packages import require
+from spectrax.solvers.precision import computing_in
 
 
 def trajectories(
@@ -50,7 +51,7 @@ def trajectories(
         raise ConfigError("length, interval and time_step are positive and frames at least 1.")
     substeps = max(1, int(np.ceil(interval / time_step * (1 - 1e-12))))
     constants = tuple(sorted(coefficients.items()))
-    with jax.enable_x64(True), jax.default_device(jax.devices("cpu")[0]):
+    with computing_in("float64"):
         advance = _compiled(equation, initial.shape[1], length, frames, interval / substeps, substeps, constants)
         result = np.asarray(advance(initial))
     if not np.isfinite(result).all():
