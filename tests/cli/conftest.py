@@ -1,9 +1,12 @@
 import fcntl
 import os
 import shutil
+import sys
 
 import pytest
 from command_line import train
+
+from spectrax import convert
 
 
 @pytest.fixture(scope="session")
@@ -29,6 +32,21 @@ def finished(data_dir):
             assert code == 0, output
             printed.write_text(output)
     return run_dir, printed.read_text()
+
+
+@pytest.fixture
+def convert_command(tmp_path, monkeypatch, capsys):
+    """Runs `python -m spectrax.convert` in this process, in an empty directory: exit code and what it said."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("spectrax.config.shell.restart_with_huge_pages", lambda: None)
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["convert", *words])
+        code = convert.main()
+        said = capsys.readouterr()
+        return code, said.out + said.err
+
+    return run
 
 
 @pytest.fixture(scope="module")

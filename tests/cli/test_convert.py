@@ -1,6 +1,5 @@
 """`spectrax.convert`: an authors' checkpoint becomes a run that computes what theirs did, and goes back to theirs."""
 
-import ast
 import os
 import sys
 from argparse import Namespace
@@ -9,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from flax import nnx
+from recorded import official_shapes, recorded
 from safetensors.numpy import load_file, save_file
 from svt_cases import CASES, fill, images
 
@@ -21,39 +21,18 @@ from spectrax.importers import svt as importer
 from spectrax.importers.svt import sizes
 from spectrax.models.svt import SVT
 
-FIXTURES = Path(__file__).parent.parent / "parity" / "fixtures"
 NAME = "channel_token_2_64"
 CONSTANTS = (".xfm.", ".ifm.", "num_batches_tracked")
 
 
-def recorded(name):
-    return dict(np.load(FIXTURES / f"svt_{name}.npz", allow_pickle=False))
-
-
-def official_shapes(name):
-    lines = (line.split("|") for line in recorded(name)["shapes"].tolist())
-    return {key: ast.literal_eval(shape) for key, shape in lines}
+def shapes(name):
+    return official_shapes(recorded(f"svt_{name}"))
 
 
 def official_state(name=NAME):
     """Every learned key of the released model with its array, rebuilt by the rule."""
-    shapes = official_shapes(name)
-    return {key: fill(key, shape) for key, shape in shapes.items() if not any(word in key for word in CONSTANTS)}
-
-
-@pytest.fixture
-def command(tmp_path, monkeypatch, capsys):
-    """Runs `python -m spectrax.convert` in this process, in an empty directory: exit code and what it said."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("spectrax.config.shell.restart_with_huge_pages", lambda: None)
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["convert", *words])
-        code = convert.main()
-        said = capsys.readouterr()
-        return code, said.out + said.err
-
-    return run
+    learned = {key: shape for key, shape in shapes(name).items() if not any(word in key for word in CONSTANTS)}
+    return {key: fill(key, shape) for key, shape in learned.items()}
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +40,7 @@ def source(tmp_path_factory):
     """The released model's checkpoint, and what the released code computed with it."""
     folder = tmp_path_factory.mktemp("official")
     save_file(official_state(), folder / "official.safetensors")
-    np.savez(folder / "io.npz", input=images(CASES[NAME])[0], output=recorded(NAME)["logits"])
+    np.savez(folder / "io.npz", input=images(CASES[NAME])[0], output=recorded(f"svt_{NAME}")["logits"])
     return folder
 
 
@@ -83,18 +62,18 @@ def converted(source, tmp_path_factory):
 def test_the_run_opens_like_a_trained_one_and_gives_what_the_released_code_gave(converted):
     loaded = load_run(str(converted))
     assert loaded.step == 0 and loaded.config.model.heads == [2, 4, 5, 6]
-    logits = recorded(NAME)["logits"]
+    logits = recorded(f"svt_{NAME}")["logits"]
     expected = np.exp(logits - logits.max(-1, keepdims=True))
     expected /= expected.sum(-1, keepdims=True)
     found = loaded.predict(images(CASES[NAME])[0].transpose(0, 2, 3, 1))
     np.testing.assert_allclose(found["probabilities"], expected, atol=1e-4)
 
 
-def test_the_way_back_has_every_key_of_the_released_model(converted, command):
-    code, said = command("exporter=svt", f"checkpoint={converted}", "output=back.safetensors")
+def test_the_way_back_has_every_key_of_the_released_model(converted, convert_command):
+    code, said = convert_command("exporter=svt", f"checkpoint={converted}", "output=back.safetensors")
     assert code == 0 and "step 0" in said, said
     back = load_file("back.safetensors")
-    assert {key: array.shape for key, array in back.items()} == official_shapes(NAME)
+    assert {key: array.shape for key, array in back.items()} == shapes(NAME)
     for key, array in official_state().items():
         np.testing.assert_array_equal(back[key], array, err_msg=key)
     filters = {key.removeprefix("block1.0.attn."): array for key, array in back.items() if "block1.0.attn." in key}
@@ -106,7 +85,7 @@ def test_the_way_back_has_every_key_of_the_released_model(converted, command):
 
 @pytest.mark.parametrize("name", CASES)
 def test_sizes_are_found_from_keys_and_shapes(name):
-    state = {key: np.broadcast_to(np.float32(0), shape) for key, shape in official_shapes(name).items()}
+    state = {key: np.broadcast_to(np.float32(0), shape) for key, shape in shapes(name).items()}
     case = dict(CASES[name])
     words = sizes.overrides(state, [])
     assert f"model.heads={[dim // 32 for dim in case['dims']]}".replace(" ", "") in words
@@ -150,11 +129,11 @@ def test_a_file_of_pytorch_in_its_wrappers(wrapped, tmp_path):
     np.testing.assert_array_equal(state["head.weight"], np.ones((2, 3)))
 
 
-def test_a_state_dict_for_pytorch(converted, command):
+def test_a_state_dict_for_pytorch(converted, convert_command):
     torch = pytest.importorskip("torch")
-    assert command("exporter=svt", f"checkpoint={converted}", "output=back.pth")[0] == 0
+    assert convert_command("exporter=svt", f"checkpoint={converted}", "output=back.pth")[0] == 0
     back = torch.load("back.pth", weights_only=True)
-    assert {key: tuple(tensor.shape) for key, tensor in back.items()} == official_shapes(NAME)
+    assert {key: tuple(tensor.shape) for key, tensor in back.items()} == shapes(NAME)
 
 
 class Malicious:
@@ -162,18 +141,18 @@ class Malicious:
         return os.mkdir, ("executed",)
 
 
-def test_a_pickle_that_runs_a_program_is_refused(command):
+def test_a_pickle_that_runs_a_program_is_refused(convert_command):
     torch = pytest.importorskip("torch")
     torch.save({"state_dict": {"head.weight": Malicious()}}, "evil.pth")
-    code, said = command("importer=svt", "source=evil.pth", "output=run")
+    code, said = convert_command("importer=svt", "source=evil.pth", "output=run")
     assert code == 5 and "was not opened" in said and said.count("\n") == 1
     assert sorted(path.name for path in Path().iterdir()) == ["evil.pth"]
 
 
-def test_without_pytorch_its_extra_is_named(source, command, monkeypatch):
+def test_without_pytorch_its_extra_is_named(source, convert_command, monkeypatch):
     monkeypatch.setattr("spectrax.importers.state_files.importlib.util.find_spec", lambda name: None)
     Path("official.pth").touch()
-    code, said = command("importer=svt", "source=official.pth", "output=run")
+    code, said = convert_command("importer=svt", "source=official.pth", "output=run")
     assert code == 2 and "spectrax[torch]" in said and said.count("\n") == 1
 
 
@@ -224,10 +203,12 @@ def test_a_configuration_that_cannot_be_found(key, said):
         importer.overrides(state, [])
 
 
-def test_outputs_that_differ_leave_nothing_behind(source, command):
+def test_outputs_that_differ_leave_nothing_behind(source, convert_command):
     x = images(CASES[NAME])[0]
-    np.savez("io.npz", input=x, output=recorded(NAME)["logits"] * 1.001, stage4=np.zeros((4, 4, 192), np.float32))
-    code, said = command("importer=svt", f"source={source}/official.safetensors", "output=run", "verify=io.npz")
+    np.savez(
+        "io.npz", input=x, output=recorded(f"svt_{NAME}")["logits"] * 1.001, stage4=np.zeros((4, 4, 192), np.float32)
+    )
+    code, said = convert_command("importer=svt", f"source={source}/official.safetensors", "output=run", "verify=io.npz")
     assert code == 5 and "stage4 and output of io.npz differ" in said, said
     assert [path.name for path in Path().iterdir()] == ["io.npz"]
 
@@ -255,12 +236,12 @@ def test_outputs_that_differ_leave_nothing_behind(source, command):
         (["exporter=svt", "checkpoint=nowhere", "output=a.safetensors"], 5, "not a run directory"),
     ],
 )
-def test_mistakes_are_sentences(source, command, words, code, said):
+def test_mistakes_are_sentences(source, convert_command, words, code, said):
     Path("official.safetensors").symlink_to(source / "official.safetensors")
     Path("broken.safetensors").write_bytes((source / "official.safetensors").read_bytes()[:1000])
     np.savez("objects.npz", input=np.array([{}]), output=np.zeros(1))
     np.savez("other.npz", input=np.zeros(1))
-    found, text = command("output=run", *words)
+    found, text = convert_command("output=run", *words)
     assert found == code and said in text and "Traceback" not in text, text
     assert not Path("run").exists()
 

@@ -1,44 +1,19 @@
 """`spectrax.convert importer=lsm`: released latent spectral models become runs and go back."""
 
-import ast
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from lsm_cases import CASES, arrays, fill
+from recorded import official_shapes, recorded
 from safetensors.numpy import load_file, save_file
 
-from spectrax import convert
 from spectrax.core.errors import CheckpointError, ConfigError
 from spectrax.importers import lsm as importer
 from spectrax.importers.lsm import sizes
 
-FIXTURES = Path(__file__).parent.parent / "parity" / "fixtures"
-
-
-def recorded(name):
-    return dict(np.load(FIXTURES / f"lsm_{name}.npz", allow_pickle=False))
-
 
 def official_state(name):
-    shapes = dict(line.split("|") for line in recorded(name)["shapes"].tolist())
-    return {key: fill(key, ast.literal_eval(shape)) for key, shape in shapes.items() if "num_batches" not in key}
-
-
-@pytest.fixture
-def command(tmp_path, monkeypatch, capsys):
-    """Runs `python -m spectrax.convert` in this process, in an empty directory: exit code and what it said."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("spectrax.config.shell.restart_with_huge_pages", lambda: None)
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["convert", *words])
-        code = convert.main()
-        said = capsys.readouterr()
-        return code, said.out + said.err
-
-    return run
+    shapes = official_shapes(recorded(f"lsm_{name}"))
+    return {key: fill(key, shape) for key, shape in shapes.items() if "num_batches" not in key}
 
 
 SAID = {
@@ -50,13 +25,15 @@ SAID = {
 
 
 @pytest.mark.parametrize("name", SAID)
-def test_a_checkpoint_becomes_a_run_that_gives_what_the_release_gave_and_goes_back(name, command):
+def test_a_checkpoint_becomes_a_run_that_gives_what_the_release_gave_and_goes_back(name, convert_command):
     save_file(official_state(name), "official.safetensors")
     given = {key: array for key, array in arrays(CASES[name]).items() if key != "target"}
-    np.savez("io.npz", **given, output=recorded(name)["output"])
-    code, said = command("importer=lsm", "source=official.safetensors", "output=run", "verify=io.npz", *SAID[name])
+    np.savez("io.npz", **given, output=recorded(f"lsm_{name}")["output"])
+    code, said = convert_command(
+        "importer=lsm", "source=official.safetensors", "output=run", "verify=io.npz", *SAID[name]
+    )
     assert code == 0, said
-    code, said = command("exporter=lsm", "checkpoint=run", "output=back.safetensors")
+    code, said = convert_command("exporter=lsm", "checkpoint=run", "output=back.safetensors")
     assert code == 0, said
     back = load_file("back.safetensors")
     for key, array in official_state(name).items():

@@ -1,14 +1,12 @@
 """Fourier neural operators against the released codes with the same weights: outputs, loss, gradients, checkpoints."""
 
-import ast
-from pathlib import Path
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
 from fno_cases import CASES, arrays, fill
+from recorded import official_shapes, recorded
 
 from spectrax.core.errors import CheckpointError
 from spectrax.core.trees import leaf_paths, merge_module, path_string, split_module
@@ -18,20 +16,19 @@ from spectrax.models.fno_classic import ClassicFNO
 from spectrax.models.fno_geo import GeoFNO
 from spectrax.models.fno_neuralop import NeuralopFNO
 
-FIXTURES = Path(__file__).parent / "fixtures"
 MODELS = {"classic": ClassicFNO, "geo": GeoFNO, "neuralop": NeuralopFNO}
 OTHERS = ("kind", "points", "code")  # what is of the case and not of the model
 TOLD = ("padding", "norm_groups", "domain_padding", "coordinates")  # what leaves no trace in a checkpoint
 
 
 def stored(name):
-    return dict(np.load(FIXTURES / f"fno_{name}.npz", allow_pickle=False))
+    return recorded(f"fno_{name}")
 
 
 def official_state(name):
     """Every key of the released model with its array, rebuilt by the rule; counters as they are begun."""
-    shapes = dict(line.split("|") for line in stored(name)["shapes"].tolist())
-    state = {key: fill(key, ast.literal_eval(shape), CASES[name]["kind"]) for key, shape in shapes.items()}
+    shapes = official_shapes(stored(name))
+    state = {key: fill(key, shape, CASES[name]["kind"]) for key, shape in shapes.items()}
     return {key: np.zeros((), np.int64) if "num_batches" in key else array for key, array in state.items()}
 
 

@@ -1,8 +1,6 @@
 """Latent spectral models against the released code with the same weights: outputs, loss, gradients, running moments."""
 
-import ast
 import functools
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -10,26 +8,26 @@ import numpy as np
 import pytest
 from flax import nnx
 from lsm_cases import CASES, arrays, fill, thumbnail
+from recorded import official_shapes, recorded
 
 from spectrax.core.trees import leaf_paths, merge_module, split_module
 from spectrax.importers import lsm as importer
 from spectrax.models.lsm import LSM
 from spectrax.models.lsm_irregular import LSMIrregular
 
-FIXTURES = Path(__file__).parent / "fixtures"
 # Of the outputs' deviation. In training coarse maps are divided by deviations of few values, and rounding grows.
 EVALUATED, TRAINED = 1e-5, 5e-5
 
 
 @functools.cache
 def stored(name):
-    return dict(np.load(FIXTURES / f"lsm_{name}.npz", allow_pickle=False))
+    return recorded(f"lsm_{name}")
 
 
 def official_state(name):
     """Every learned key of the released model with its array, rebuilt by the rule."""
-    shapes = dict(line.split("|") for line in stored(name)["shapes"].tolist())
-    return {key: fill(key, ast.literal_eval(shape)) for key, shape in shapes.items() if "num_batches" not in key}
+    shapes = official_shapes(stored(name))
+    return {key: fill(key, shape) for key, shape in shapes.items() if "num_batches" not in key}
 
 
 def make(case):
@@ -90,15 +88,15 @@ def test_outputs_and_a_training_step(name):
     check_gradients_and_moments(gradients, moments, stored(name))
 
 
-def check_gradients_and_moments(gradients, moments, recorded):
+def check_gradients_and_moments(gradients, moments, expected):
     ours = {path: float(jnp.linalg.norm(leaf)) for path, leaf in leaf_paths(gradients)}
-    named = {key.removeprefix("norm:"): float(norm) for key, norm in recorded.items() if key.startswith("norm:")}
+    named = {key.removeprefix("norm:"): float(norm) for key, norm in expected.items() if key.startswith("norm:")}
     theirs = {importer.path_and_layout(key)[0]: norm for key, norm in named.items()}
     assert not any(ours[path] for path in ours.keys() - theirs.keys())  # the entrance that is not used has none there
     largest = max(theirs.values())
     for path, norm in theirs.items():
         assert abs(ours[path] - norm) < 1e-3 * norm + 1e-6 * largest, (path, ours[path], norm)
-    running = {importer.path_and_layout(k[5:])[0]: v for k, v in recorded.items() if k.startswith("stat:")}
+    running = {importer.path_and_layout(k[5:])[0]: v for k, v in expected.items() if k.startswith("stat:")}
     for path, leaf in leaf_paths(moments):
         np.testing.assert_allclose(leaf, running[path], rtol=1e-5, atol=1e-6, err_msg=path)
 
@@ -107,7 +105,6 @@ def check_gradients_and_moments(gradients, moments, recorded):
 def test_the_way_back_to_their_keys_and_layout(name):
     state = official_state(name)
     back = importer.official_state({**importer.convert(state), "normaliser/input/mean": np.zeros(1)})
-    shapes = dict(line.split("|") for line in stored(name)["shapes"].tolist())
-    assert {key: str(array.shape) for key, array in back.items()} == shapes
+    assert {key: array.shape for key, array in back.items()} == official_shapes(stored(name))
     for key, array in state.items():
         np.testing.assert_array_equal(back[key], array, err_msg=key)

@@ -1,13 +1,11 @@
 """SVT against the released code with the same weights: activations, logits, loss, gradients, running statistics."""
 
-import ast
-from pathlib import Path
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from recorded import official_shapes, recorded
 from svt_cases import BOX, CASES, MIXED, TOKENS, TRAINED, fill, images, token_labels
 
 from spectrax.core.trees import leaf_paths, merge_module, split_module
@@ -16,17 +14,14 @@ from spectrax.models.svt import SVT
 from spectrax.tasks.classification import cross_entropy
 from spectrax.tasks.token_labelling import TokenLabelling
 
-FIXTURES = Path(__file__).parent / "fixtures"
-
 
 def stored(name):
-    return dict(np.load(FIXTURES / f"svt_{name}.npz", allow_pickle=False))
+    return recorded(f"svt_{name}")
 
 
 def official_state(arrays):
     """Every key of the released model with its array, rebuilt by the rule."""
-    shapes = dict(line.split("|") for line in arrays["shapes"].tolist())
-    kept = {key: ast.literal_eval(shape) for key, shape in shapes.items() if importer.path_and_layout(key)}
+    kept = {key: shape for key, shape in official_shapes(arrays).items() if importer.path_and_layout(key)}
     kept |= {f"aux_head.{name}": kept[f"head.{name}"] for name in ("weight", "bias")}
     return {key: fill(key, shape) for key, shape in kept.items()}
 

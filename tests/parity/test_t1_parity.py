@@ -1,13 +1,11 @@
 """T1 and T1U against the released code with the same weights: outputs, loss, gradients, running and initial moments."""
 
-import ast
-from pathlib import Path
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from recorded import official_shapes, recorded
 from t1_cases import CASES, INIT, T1_CASES, T1U_CASES, TRAINED, fields, fill, thumbnail
 
 from spectrax.core.errors import CheckpointError
@@ -18,16 +16,11 @@ from spectrax.models.t1 import T1
 from spectrax.models.t1u import T1U
 from spectrax.ops import cosine
 
-FIXTURES = Path(__file__).parent / "fixtures"
 BAR = 3e-5  # of the deviation of the output: the released code's own results in float64 are up to 2.2e-5 away
 
 
 def stored(name):
-    return dict(np.load(FIXTURES / f"t1_{name}.npz", allow_pickle=False))
-
-
-def official_shapes(arrays):
-    return {key: ast.literal_eval(shape) for key, shape in (line.split("|") for line in arrays["shapes"].tolist())}
+    return recorded(f"t1_{name}")
 
 
 def official_state(arrays):
