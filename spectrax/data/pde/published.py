@@ -1,5 +1,6 @@
 """What sources of published fields have in common: files found, their arrays checked, examples taken by rule."""
 
+import abc
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -67,7 +68,7 @@ class Layout:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Published:
+class Published(abc.ABC):
     """Base of sources that read somebody's files: a frozen dataclass whose attributes, but for `manual_dir`, decide
     what is taken of them.
 
@@ -103,18 +104,18 @@ class Published:
                 f"than within={self.within}."
             )
 
+    @abc.abstractmethod
     def layouts(self, split: str) -> Mapping[str, Layout]:
         """The arrays of a split by their names here."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def example_fields(self, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The fields of some examples, from their arrays with the axis of examples first."""
-        raise NotImplementedError
 
     @property
+    @abc.abstractmethod
     def fields(self) -> Mapping[str, FieldSpec]:
         """Of an example."""
-        raise NotImplementedError
 
     @property
     def splits(self) -> Mapping[str, int]:
