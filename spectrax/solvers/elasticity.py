@@ -153,13 +153,13 @@ class _Body:
         unknowns, load = unknowns.copy(), traction * self.unit_load
         for _ in range(NEWTON_STEPS):
             with np.errstate(invalid="ignore", over="ignore"):
-                forces, matrix = self._linearised(unknowns)
+                forces = self._forces(unknowns)
             residual = (load - forces)[self.free]
             if not np.isfinite(residual).all():
                 return None
             if np.abs(residual).max() <= TOLERANCE * np.abs(load).max():
                 return unknowns
-            unknowns[self.free] += self._solve(matrix[self.free][:, self.free], residual)
+            unknowns[self.free] += self._solve(self._stiffness(unknowns)[self.free][:, self.free], residual)
         return None
 
     def _state(self, unknowns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -168,26 +168,32 @@ class _Body:
         pressure = np.asarray(self.pressures.interpolate(unknowns[2 * self.nodes :]))
         return np.stack(components) + np.eye(2)[..., None, None], pressure
 
-    def _linearised(self, unknowns: np.ndarray) -> tuple[np.ndarray, sparse.csr_matrix]:
-        """Internal forces, the volume constraint among them, and their derivative."""
-        from skfem import BilinearForm, LinearForm
+    def _forces(self, unknowns: np.ndarray) -> np.ndarray:
+        """Internal forces, the volume constraint among them."""
+        from skfem import LinearForm
         from skfem.helpers import grad
 
         gradient, pressure = self._state(unknowns)
-        stress, minor = self.material.nominal_stress(gradient, pressure), cofactor(gradient)
-        tangent = self.material.tangent(gradient, pressure)
+        stress = self.material.nominal_stress(gradient, pressure)
         force = LinearForm(lambda v, w: w["s0"] * grad(v)[0] + w["s1"] * grad(v)[1])
         volume = gradient[0, 0] * gradient[1, 1] - gradient[0, 1] * gradient[1, 0]
         excess = volume - 1 - pressure / self.material.bulk
         forces = [force.assemble(self.basis, s0=row[0], s1=row[1]) for row in stress]
         forces.append(LinearForm(lambda q, w: w["excess"] * q).assemble(self.pressures, excess=excess))
+        return np.concatenate(forces)
+
+    def _stiffness(self, unknowns: np.ndarray) -> sparse.csr_matrix:
+        """The derivative of the internal forces."""
+        from skfem import BilinearForm
+        from skfem.helpers import grad
+
+        gradient, pressure = self._state(unknowns)
+        tangent, minor = self.material.tangent(gradient, pressure), cofactor(gradient)
         constraint = BilinearForm(lambda u, q, w: (w["c0"] * grad(u)[0] + w["c1"] * grad(u)[1]) * q)
         constraints = [constraint.assemble(self.basis, self.pressures, c0=row[0], c1=row[1]) for row in minor]
         stiffness = [[self._block(tangent[i, :, k]) for k in (0, 1)] for i in (0, 1)]
         rows: list[list[Any]] = [[*stiffness[i], constraints[i].T] for i in (0, 1)]
-        return np.concatenate(forces), sparse.bmat(
-            [*rows, [*constraints, -self.mass / self.material.bulk]], format="csr"
-        )
+        return sparse.bmat([*rows, [*constraints, -self.mass / self.material.bulk]], format="csr")
 
     def _block(self, tangent: np.ndarray) -> sparse.csr_matrix:
         """Stiffness between two components of the displacement, from the tangent (2, 2, elements, points)."""
@@ -226,7 +232,7 @@ class _Body:
         moments = [project.assemble(self.pressures, s=deviator[i, j]) for i, j in ((0, 0), (0, 1), (1, 1))]
         xx, xy, yy = splu(self.mass.tocsc()).solve(np.stack(moments, -1)).T
         load = traction * self.unit_load
-        imbalance = self._linearised(unknowns)[0] - load
+        imbalance = self._forces(unknowns) - load
         held = imbalance[self.held]
         low = self.held >= self.nodes
         return Deformation(
