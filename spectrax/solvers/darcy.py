@@ -14,13 +14,14 @@ two vertices.
 
 import functools
 import os
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.interpolate import CubicSpline
 
 from spectrax.core.errors import ConfigError
+from spectrax.ops.choices import check_choice
 from spectrax.solvers.darcy_cg import solve_iteratively
 from spectrax.solvers.darcy_direct import solve_directly
 from spectrax.solvers.field_files import read_arrays, write_arrays
@@ -87,10 +88,8 @@ def _splines(size: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _check(coefficient: np.ndarray, discretisation: str, method: str) -> None:
-    if discretisation not in ("vertex_fd", "official"):
-        raise ConfigError(f"There is no discretisation {discretisation!r}. There are vertex_fd and official.")
-    if method not in ("direct", "cg"):
-        raise ConfigError(f"There is no method {method!r}. There are direct and cg.")
+    check_choice("discretisation", discretisation, get_args(Discretisation))
+    check_choice("method", method, get_args(Method))
     if method == "cg" and discretisation == "official":
         raise ConfigError("Splines can make coefficients negative: discretisation='official' takes method='direct'.")
     if coefficient.ndim != 3 or coefficient.shape[1] != coefficient.shape[2] or coefficient.shape[1] < 4:
