@@ -118,6 +118,7 @@ def test_damage_in_compressed_arrays_is_a_sentence(tmp_path):
 def test_a_file_of_pytorch_in_its_wrappers(wrapped, tmp_path):
     torch = pytest.importorskip("torch")
     tensors = {"module.head.weight": torch.ones(2, 3, dtype=torch.bfloat16), "module.head.bias": torch.arange(2)}
+    tensors["_metadata"] = {"modes": [12, 12]}
     content = tensors if wrapped == "alone" else {"epoch": 3, "args": Namespace(lr=1.0)}
     if wrapped == "model/state_dict":
         content["model"] = {"state_dict": tensors}

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from spectrax.core.errors import CheckpointError
+from spectrax.importers.complex_modes import to_complex, to_pairs
 
 _CORNER = re.compile(r"(.*\.weights)(\d)")
 
@@ -57,19 +58,6 @@ def apart(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
             parts = [half for part in parts for half in np.split(part, 2, axis)]
         found |= {f"{key}{number}": np.ascontiguousarray(part) for number, part in enumerate(parts, 1)}
     return found
-
-
-def to_pairs(x: np.ndarray) -> np.ndarray:
-    """Complex (in, out, *modes) -> real (*modes, in, out, 2)."""
-    if not np.iscomplexobj(x) or x.ndim < 3:
-        raise ValueError
-    x = np.moveaxis(x, (0, 1), (-2, -1))
-    return np.stack([x.real, x.imag], axis=-1).astype(np.float32)
-
-
-def to_complex(x: np.ndarray) -> np.ndarray:
-    """The inverse of `to_pairs`."""
-    return np.moveaxis(x[..., 0] + np.complex64(1j) * x[..., 1], (-2, -1), (0, 1))
 
 
 def from_ascending(x: np.ndarray) -> np.ndarray:

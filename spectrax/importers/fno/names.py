@@ -8,19 +8,17 @@ from typing import Literal
 import numpy as np
 
 from spectrax.core.errors import CheckpointError
+from spectrax.importers import point_clouds
+from spectrax.importers.complex_modes import MODES
 from spectrax.importers.fno import modes
 from spectrax.importers.key_table import AFFINE, LINEAR, SAME, KeyTable, Layout, Rule, pointwise, weight_and_bias
 
 NORMALISER = "normaliser/"  # moments of the data, which the releases keep apart from their models
-METADATA = "_metadata"  # the library's arguments, no tensor
 Kind = Literal["fno_classic", "fno_geo", "fno_neuralop"]
 
 _GEO_LAYERS = 3  # between the first, which comes from points, and the last, which goes to them
 _UNUSED = re.compile(r"bn(\d+)\.(weight|bias|running_mean|running_var|num_batches_tracked)")
-_MODES = Layout(modes.to_pairs, modes.to_complex)
 _ASCENDING = Layout(modes.from_ascending, modes.to_ascending)
-# The points' layers have no array for all modes, but one for each sign of the first axis: (in, out, k1, k2).
-_HALVES = {"weights1": "positive", "weights2": "negative"}
 
 
 def kind_of(state: Mapping[str, np.ndarray]) -> Kind:
@@ -42,7 +40,6 @@ def convert(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         CheckpointError: for a key that is of no Fourier neural operator, or an array that has not the axes of one.
     """
     kind = kind_of(state)
-    state = {key: array for key, array in state.items() if key != METADATA}
     if kind == "fno_classic":
         state = modes.joined(state)
     if kind == "fno_geo":
@@ -108,7 +105,7 @@ _ENDS = [
 def _classic(axes: int) -> tuple[list[Rule], dict[str, dict[str, str]]]:
     rules = [
         *_ENDS,
-        Rule("conv{layer}.weights", "spectral/{layer}/weight", _MODES),
+        Rule("conv{layer}.weights", "spectral/{layer}/weight", MODES),
         *weight_and_bias("w{layer}", "pointwise/{layer}", pointwise(axes)),
     ]
     return rules, {}
@@ -118,23 +115,18 @@ def _geo(axes: int) -> tuple[list[Rule], dict[str, dict[str, str]]]:
     last = _GEO_LAYERS + 1
     rules = [
         *_ENDS,
-        Rule("conv0.{half}", "to_grid/mixing/{half}", _MODES),
-        Rule(f"conv{last}.{{half}}", "to_points/mixing/{half}", _MODES),
+        Rule("conv0.{half}", "to_grid/mixing/{half}", MODES),
+        Rule(f"conv{last}.{{half}}", "to_points/mixing/{half}", MODES),
         *weight_and_bias("b0", "grid_coordinates", pointwise(axes)),
         *weight_and_bias(f"b{last}", "point_coordinates", pointwise(1)),
-        Rule("conv{inner}.weights", "layers/{inner}/spectral/weight", _MODES),
+        Rule("conv{inner}.weights", "layers/{inner}/spectral/weight", MODES),
         *weight_and_bias("w{inner}", "layers/{inner}/pointwise", pointwise(axes)),
         *weight_and_bias("b{inner}", "layers/{inner}/coordinates", pointwise(axes)),
-        *weight_and_bias("iphi.fc0", "deformation/features", LINEAR),
-        *weight_and_bias("iphi.{code}", "deformation/{code}", LINEAR),
-        *weight_and_bias("iphi.{hidden}", "deformation/hidden/{hidden}", LINEAR),
-        *weight_and_bias("iphi.fc4", "deformation/output", LINEAR),
+        *point_clouds.COORDINATE_NETWORK,
     ]
     words = {
-        "half": _HALVES,
+        **point_clouds.WORDS,
         "inner": {str(layer): str(layer - 1) for layer in range(1, last)},
-        "hidden": {"fc1": "0", "fc2": "1", "fc3": "2"},
-        "code": {"fc_code": "with_code", "fc_no_code": "without_code"},
     }
     return rules, words
 

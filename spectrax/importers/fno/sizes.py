@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from spectrax.core.errors import CheckpointError
+from spectrax.importers import words
 from spectrax.importers.fno.names import kind_of
 
 _EXPERIMENTS = {"fno_classic": "fno_darcy", "fno_geo": "fno_elasticity_p", "fno_neuralop": "fno_neuralop_darcy"}
@@ -30,17 +31,17 @@ def overrides(state: Mapping[str, np.ndarray], given: Sequence[str]) -> list[str
         CheckpointError: when the state dict is of no Fourier neural operator.
     """
     kind, axes, sizes = model_and_sizes(state, coordinates="model.coordinates=false" not in given)
-    said = {word.partition("=")[0].lstrip("+") for word in given}
-    words = [
+    said = words.keys(given)
+    found = [
         f"+experiment={_EXPERIMENTS[kind]}",
         f"model={kind}",
         "precision=float32",
         *([] if said & {"experiment", "dataset"} else _DATA[axes]),
         "dataset.normalise=null",
         *(["model.padding=null"] if kind == "fno_classic" else []),
-        *[f"model.{name}={_text(value)}" for name, value in sizes.items()],
+        *words.of_model(sizes),
     ]
-    return [word for word in words if word.partition("=")[0].lstrip("+") not in said] + list(given)
+    return words.joined(found, given)
 
 
 def model_and_sizes(state: Mapping[str, np.ndarray], *, coordinates: bool = True) -> tuple[str, int, dict[str, object]]:
@@ -115,10 +116,3 @@ def _shape(state: Mapping[str, np.ndarray], key: str) -> tuple[int, ...]:
     if len(shape) < 2 or 0 in shape:
         raise CheckpointError(f"{key} has the shape {list(shape)}, as none of FNO has.")
     return shape
-
-
-def _text(value: object) -> str:
-    """A value in Hydra's grammar."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"[{','.join(map(str, value))}]" if isinstance(value, list) else str(value)

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from spectrax.core.errors import CheckpointError
+from spectrax.importers import point_clouds
+from spectrax.importers.complex_modes import MODES
 from spectrax.importers.key_table import (
     AFFINE,
     CONVOLUTION,
@@ -12,7 +14,6 @@ from spectrax.importers.key_table import (
     MOMENT,
     SAME,
     KeyTable,
-    Layout,
     Rule,
     pointwise,
     weight_and_bias,
@@ -20,16 +21,6 @@ from spectrax.importers.key_table import (
 
 NORMALISER = "normaliser/"  # moments of the data, which the release keeps apart from its models
 
-
-def _pairs(x: np.ndarray) -> np.ndarray:
-    if not np.iscomplexobj(x) or x.ndim != 4:
-        raise ValueError
-    x = x.transpose(2, 3, 0, 1)
-    return np.stack([x.real, x.imag], axis=-1)
-
-
-# complex (in, out, k1, k2) and (k1, k2, in, out, real and imaginary)
-_MODES = Layout(_pairs, lambda x: (x[..., 0] + np.complex64(1j) * x[..., 1]).transpose(2, 3, 0, 1))
 
 # What stands in braces in the table: their word and ours. Levels count from 0 in both; blocks count from 1 there, and
 # so do the decoder's parts. Of a double convolution's six layers two are convolutions and two norms.
@@ -43,9 +34,7 @@ _WORDS = {
     "moment": MOMENT,
     "attention": {"encoder_attn": "key_value", "decoder_attn": "query"},
     "projection": {"fftproject_in": "to_grid", "fftproject_out": "to_points"},
-    "half": {"weights1": "positive", "weights2": "negative"},
-    "hidden": {"fc1": "0", "fc2": "1", "fc3": "2"},
-    "code": {"fc_code": "with_code", "fc_no_code": "without_code"},
+    **point_clouds.WORDS,
 }
 
 
@@ -69,13 +58,10 @@ def _table(dimensions: int) -> KeyTable:
         Rule("process{process}.weights", "backbone/skips/{process}/transition", SAME),
         Rule("process{process}.latent", "backbone/skips/{process}/tokens", SAME),
         *weight_and_bias("process{process}.{attention}", "backbone/skips/{process}/{attention}", pointwise(dimensions)),
-        Rule("{projection}.{half}", "{projection}/mixing/{half}", _MODES),
+        Rule("{projection}.{half}", "{projection}/mixing/{half}", MODES),
         *weight_and_bias("convproject_in", "grid_coordinates", pointwise(2)),
         *weight_and_bias("convproject_out", "point_coordinates", pointwise(1)),
-        *weight_and_bias("iphi.fc0", "deformation/features", LINEAR),
-        *weight_and_bias("iphi.{code}", "deformation/{code}", LINEAR),
-        *weight_and_bias("iphi.{hidden}", "deformation/hidden/{hidden}", LINEAR),
-        *weight_and_bias("iphi.fc4", "deformation/output", LINEAR),
+        *point_clouds.COORDINATE_NETWORK,
     ]
     return KeyTable("LSM", rules, _WORDS, foreign="only whole latent spectral models can be given.")
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from spectrax.core.errors import CheckpointError, ConfigError
+from spectrax.importers import words
 
 _EXPERIMENTS = {"lsm_2d": "lsm_darcy", "lsm_3d": "lsm_plasticity", "lsm_irregular": "lsm_elasticity_p"}
 
@@ -21,7 +22,7 @@ def overrides(state: Mapping[str, np.ndarray], given: Sequence[str]) -> list[str
         ConfigError: when the grid has to be said.
     """
     model, sizes = model_and_sizes(state)
-    said = {word.partition("=")[0].lstrip("+") for word in given}
+    said = words.keys(given)
     if model != "lsm_irregular" and not said & {"experiment", "dataset", "model.grid"}:
         example = "[85,85]" if model == "lsm_2d" else "[101,31,20]"
         raise ConfigError(
@@ -29,14 +30,14 @@ def overrides(state: Mapping[str, np.ndarray], given: Sequence[str]) -> list[str
             "follow from it as in the released scripts; where they are others, say model.patch=[...] and "
             "model.padding=[...], in the order of the axes (the scripts have padding from the last to the first)."
         )
-    words = [
+    found = [
         f"+experiment={_EXPERIMENTS[model]}",
         f"model={model}",
         "precision=float32",
         "dataset.normalise=null",
-        *[f"model.{name}={_text(value)}" for name, value in sizes.items()],
+        *words.of_model(sizes),
     ]
-    return [word for word in words if word.partition("=")[0].lstrip("+") not in said] + list(given)
+    return words.joined(found, given)
 
 
 def model_and_sizes(state: Mapping[str, np.ndarray]) -> tuple[str, dict[str, object]]:
@@ -78,10 +79,3 @@ def _shape(state: Mapping[str, np.ndarray], key: str) -> tuple[int, ...]:
     if axes not in (None, len(shape)) or 0 in shape:
         raise CheckpointError(f"{key} has the shape {list(shape)}, as none of LSM has.")
     return shape
-
-
-def _text(value: object) -> str:
-    """A value in Hydra's grammar."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"[{','.join(map(str, value))}]" if isinstance(value, list) else str(value)

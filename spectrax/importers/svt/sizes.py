@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from spectrax.core.errors import CheckpointError, ConfigError
+from spectrax.importers import words
 
 _HEAD_WIDTH = 32  # channels of an attention head in all released models; the number of heads is in no shape
 _USUAL_SIDE = 224  # of the image, where no gate tells
@@ -26,19 +27,19 @@ def overrides(state: Mapping[str, np.ndarray], given: Sequence[str]) -> list[str
     """
     sizes = model_sizes(state)
     given = [f"model.heads={word.removeprefix(_NUM_HEADS)}" if word.startswith(_NUM_HEADS) else word for word in given]
-    said = {word.partition("=")[0].lstrip("+") for word in given}
+    said = words.keys(given)
     side, classes, channels = (sizes.pop(name) for name in ("image_size", "num_classes", "in_channels"))
     heads = [] if "model.heads" in said else [f"model.heads={_heads(sizes['dims'])}"]
-    words = [
+    found = [
         "+experiment=svt_imagenet_plain",
         "model=svt_h_s",
         "precision=float32",
         *([] if said & {"experiment", "dataset"} else _data(classes, channels)),
         f"dataset.image_size={side}",
-        *[f"model.{name}={_text(value)}" for name, value in sizes.items()],
+        *words.of_model(sizes),
         *heads,
     ]
-    return [word for word in words if word.partition("=")[0].lstrip("+") not in said] + given
+    return words.joined(found, given)
 
 
 def model_sizes(state: Mapping[str, np.ndarray]) -> dict[str, object]:
@@ -106,7 +107,7 @@ def _heads(dims: Sequence[int]) -> str:
             f"The heads are not in the checkpoint, and its {odd[0]} channels are no multiple of {_HEAD_WIDTH}: say "
             "them, one number for each stage, such as model.num_heads=[2,4,10,14]."
         )
-    return _text([dim // _HEAD_WIDTH for dim in dims])
+    return words.text([dim // _HEAD_WIDTH for dim in dims])
 
 
 def _data(classes: int, channels: int) -> list[str]:
@@ -115,10 +116,3 @@ def _data(classes: int, channels: int) -> list[str]:
         return []
     folder = ["dataset=image_folder", "dataset.image_dir=pictures"]
     return [*folder, f"dataset.num_classes={classes}", f"dataset.channels={channels}"]
-
-
-def _text(value: object) -> str:
-    """A value in Hydra's grammar."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"[{','.join(map(str, value))}]" if isinstance(value, list) else str(value)

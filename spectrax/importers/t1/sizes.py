@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from spectrax.core.errors import CheckpointError
+from spectrax.importers import words
 from spectrax.importers.t1.names import LAST
 from spectrax.nn.cosine_grid import COORDINATES
 
@@ -28,15 +29,14 @@ def overrides(state: Mapping[str, np.ndarray], given: Sequence[str]) -> list[str
         CheckpointError: when the state dict is not one of T1 or T1U.
     """
     name, sizes = model_sizes(state)
-    said = {word.partition("=")[0].lstrip("+") for word in given}
-    words = [
+    found = [
         f"+experiment={EXPERIMENT}",
         f"model={name}",
         "precision=float32",
         "dataset.normalise=null",
-        *[f"model.{key}={_text(value)}" for key, value in sizes.items()],
+        *words.of_model(sizes),
     ]
-    return [word for word in words if word.partition("=")[0].lstrip("+") not in said] + list(given)
+    return words.joined(found, given)
 
 
 def model_sizes(state: Mapping[str, np.ndarray]) -> tuple[str, dict[str, object]]:
@@ -77,8 +77,3 @@ def _size(state: Mapping[str, np.ndarray], key: str, axis: int) -> int:
     if len(shape) <= axis or not shape[axis]:
         raise CheckpointError(f"{key} has the shape {list(shape)}, as none of T1 has.")
     return shape[axis]
-
-
-def _text(value: object) -> str:
-    """A value in Hydra's grammar."""
-    return f"[{','.join(map(str, value))}]" if isinstance(value, list) else str(value)
