@@ -7,17 +7,15 @@ from spectrax.solvers.exponential_steppers import trajectories
 from spectrax.solvers.periodic_functions import periodic_function
 from spectrax.solvers.random_fields import noise
 
-MODES = 64  # of the initial fields: the amplitude of the last is 6000 times below that of the first
+MODES = 64  # of the initial fields: the amplitude of the last is 2500 times below that of the first
 
 
-def burgers_initial(
-    seed: int, index: int, points: int, *, length: float = 1.0, mean: bool = False, modes: int = MODES
-) -> np.ndarray:
+def burgers_initial(seed: int, index: int, points: int, *, mean: bool = False, modes: int = MODES) -> np.ndarray:
     """The initial field (points,) of example `index`, Gaussian with covariance 625 (-Laplacian + 25)^(-2).
 
-    The covariance is stated on the unit circle, whatever `length` the circle has here. Samples lie at
-    i length / points, and the same function is sampled at every resolution that holds `modes` waves. `mean`: whether
-    the constant mode, of variance 1, is part of it (without, as far as is known, in the released generator).
+    The covariance is stated on the unit circle, whatever length the circle has on which the equation is solved. Samples
+    lie at i / points of it, and the same function is sampled at every resolution that holds `modes` waves. `mean`:
+    whether the constant mode, of variance 1, is part of it (without, as far as is known, in the released generator).
 
     Source: Li et al., "Fourier neural operator for parametric partial differential equations" (2021), A.3.1.
     """

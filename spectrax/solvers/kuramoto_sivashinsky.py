@@ -3,23 +3,18 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
+from spectrax.solvers.burgers import burgers_initial
 from spectrax.solvers.exponential_steppers import trajectories
-from spectrax.solvers.periodic_functions import periodic_function
-from spectrax.solvers.random_fields import noise
 
 MODES = 32  # of the initial fields
 
 
 def kuramoto_sivashinsky_initial(seed: int, index: int, points: int) -> np.ndarray:
-    """The initial field (points,) of example `index`: Gaussian, zero mean, covariance 625 (-Laplacian + 25)^(-2).
+    """The initial field (points,) of example `index`: that of Burgers' equation without a mean, truncated at 32 waves.
 
-    The covariance is stated on the unit circle and truncated at 32 waves; samples lie at i / points of the period, and
-    the same function is sampled at every resolution. The unstable waves of a circle of length 64 grow from it within
-    some 20 units of time.
+    The unstable waves of a circle of length 64 grow from it within some 20 units of time.
     """
-    amplitudes = noise(seed, index, (MODES + 1, 2))
-    positions = np.arange(points) / points
-    return periodic_function(amplitudes, positions, length=1.0, scale=625.0, shift=25.0, power=2.0, mean=False)
+    return burgers_initial(seed, index, points, modes=MODES)
 
 
 def kuramoto_sivashinsky(
