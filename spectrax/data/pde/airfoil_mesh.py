@@ -1,7 +1,7 @@
 """Meshes around random airfoils made here; the flow around them is published only."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,8 @@ from spectrax.data.pde.generated import Generated
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class AirfoilMesh(Generated):
-    """C-grids around deformed NACA-0012 airfoils: "input" is the mesh, (221, 51, 2) by default, "code" what deformed
-    the airfoil, (8,). There is no "target": a transonic flow needs a solver that is not here.
+class Airfoils(Generated):
+    """Base of sources on C-grids around deformed NACA-0012 airfoils.
 
     Attributes:
         wake_cells, airfoil_cells, radial_cells: of the mesh, see `spectrax.solvers.airfoil_mesh`.
@@ -27,30 +26,46 @@ class AirfoilMesh(Generated):
     radial_cells: int = 50
     bound: float = 0.05
 
+    precision = "float64"
+    citation = "Z. Li et al., Fourier neural operator with learned deformations for PDEs on general geometries, 2022"
+    places = True
+
+    @property
+    def mesh_size(self) -> tuple[int, int]:
+        """Points along the airfoil with its wakes, and away from it."""
+        return 2 * self.wake_cells + self.airfoil_cells + 1, self.radial_cells + 1
+
+    def meshes(self, split: str, first: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Of some examples, the meshes (count, *mesh_size, 2) and the displacements (count, 8) of the control nodes."""
+        from spectrax.solvers import airfoil_mesh
+
+        numbers = self.indices(split, first, count)
+        moved = np.stack([airfoil_mesh.airfoil_displacements(self.seed, i, self.bound) for i in numbers])
+        cells = {name: getattr(self, name) for name in ("wake_cells", "airfoil_cells", "radial_cells")}
+        return airfoil_mesh.airfoil_mesh(moved, **cells), moved
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AirfoilMesh(Airfoils):
+    """ "input" is the mesh, (221, 51, 2) by default, "code" what deformed the airfoil, (8,). There is no "target": a
+    transonic flow needs a solver that is not here."""
+
     name = "airfoil_mesh_generated"
     option = "airfoil_mesh"
     solver = "spectrax.solvers.airfoil_mesh"
-    precision = "float64"
     description = "C-grids around random airfoils; meshes alone, without the flow."
     units = "chords of the airfoil"
-    citation = "Z. Li et al., Fourier neural operator with learned deformations for PDEs on general geometries, 2022"
     in_processes = False  # a mesh takes milliseconds
-    places = True
 
     @property
     def fields(self) -> Mapping[str, FieldSpec]:
         """Of an example."""
-        shape = (2 * self.wake_cells + self.airfoil_cells + 1, self.radial_cells + 1, 2)
         return {
-            "input": FieldSpec(shape, "float32", "x and y of the mesh's points"),
+            "input": FieldSpec((*self.mesh_size, 2), "float32", "x and y of the mesh's points"),
             "code": FieldSpec((8,), "float32", "vertical displacements of the control nodes"),
         }
 
     def examples(self, split: str, first: int, count: int) -> dict[str, Any]:
         """Some examples of a split."""
-        from spectrax.solvers import airfoil_mesh
-
-        numbers: Sequence[int] = self.indices(split, first, count)
-        moved = np.stack([airfoil_mesh.airfoil_displacements(self.seed, i, self.bound) for i in numbers])
-        cells = {name: getattr(self, name) for name in ("wake_cells", "airfoil_cells", "radial_cells")}
-        return {"input": airfoil_mesh.airfoil_mesh(moved, **cells), "code": moved}
+        meshes, moved = self.meshes(split, first, count)
+        return {"input": meshes, "code": moved}
