@@ -5,15 +5,13 @@ Files of version 5 are read by SciPy, those of version 7.3 by h5py, which sees t
 """
 
 import json
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from spectrax.core.errors import DataMissing
+from spectrax.data import matlab_process
 
 _AT_ONCE = 2**27  # bytes that are read of a 7.3 file at a time
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -22,7 +20,7 @@ _BLOCKS = (0, 512)  # where it may stand: MATLAB's own text comes before
 
 def shapes(path: Path) -> dict[str, tuple[int, ...]]:
     """Of all variables of a file, in MATLAB's order of axes. Raises `DataMissing` when it is no such file."""
-    return {name: tuple(shape) for name, shape in _told(path, "shapes").items()}
+    return {name: tuple(shape) for name, shape in matlab_process.printed(__name__, [str(path), "shapes"], path).items()}
 
 
 def arrays(path: Path, strides: Mapping[str, Sequence[int]], directory: Path) -> dict[str, np.ndarray]:
@@ -35,19 +33,9 @@ def arrays(path: Path, strides: Mapping[str, Sequence[int]], directory: Path) ->
     Raises:
         DataMissing: when it is no such file, is damaged, or a variable is no array of real numbers.
     """
-    _told(path, "arrays", json.dumps({name: list(steps) for name, steps in strides.items()}), str(directory))
+    wanted = json.dumps({name: list(steps) for name, steps in strides.items()})
+    matlab_process.printed(__name__, [str(path), "arrays", wanted, str(directory)], path)
     return {name: np.load(directory / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in strides}
-
-
-def _told(path: Path, *words: str) -> Any:
-    """What the other process prints, as JSON."""
-    command = [sys.executable, "-m", __name__, str(path), *words]
-    done = subprocess.run(command, capture_output=True, check=False)
-    if done.returncode:
-        lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        reason = lines[-1] if done.returncode > 0 and lines else "reading it crashed"
-        raise DataMissing(f"{path} cannot be read as a MATLAB file ({reason}). Get it anew.")
-    return json.loads(done.stdout)
 
 
 def _is_hdf5(path: Path) -> bool:

@@ -1,13 +1,12 @@
-"""MATLAB files from elsewhere, read in a process of their own: SciPy's reader can crash on a damaged one."""
+"""Small MATLAB files from elsewhere, such as lists of pictures, read in a process of their own into plain values."""
 
 import io
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-from spectrax.core.errors import DataMissing
+from spectrax.data import matlab_process
 
 
 def variables(content: bytes, path: Path, *names: str) -> dict[str, Any]:
@@ -23,13 +22,7 @@ def variables(content: bytes, path: Path, *names: str) -> dict[str, Any]:
     Raises:
         DataMissing: when it is no such file, or damaged.
     """
-    words = [sys.executable, "-m", __name__, *names]
-    done = subprocess.run(words, input=content, capture_output=True, check=False)
-    if done.returncode:
-        lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        reason = lines[-1] if done.returncode > 0 and lines else "reading it crashed"
-        raise DataMissing(f"{path} is not a whole MATLAB file ({reason}). Download it anew.")
-    return json.loads(done.stdout)
+    return matlab_process.printed(__name__, names, path, content)
 
 
 def _print_variables(names: list[str]) -> None:
