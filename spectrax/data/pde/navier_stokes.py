@@ -62,7 +62,7 @@ class NavierStokes(Generated):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if len(self.grid) != 2 or self.grid[0] != self.grid[1] or self.solve_grid % self.grid[0]:
+        if len(self.grid) != 2 or self.grid[0] != self.grid[1] or self.grid[0] < 1 or self.solve_grid % self.grid[0]:
             raise ConfigError(
                 f"dataset.source.grid={list(self.grid)} should be a square, and its side divide dataset.source."
                 f"solve_grid={self.solve_grid}, as [64,64] and 64, 128 or 256."
