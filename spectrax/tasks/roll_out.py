@@ -84,6 +84,7 @@ class RollOut(OperatorLearning):
         run = {"unrolled": self._unrolled, "push_forward": self._pushed, "one_step": self._forced}[self.training]
         prediction, target = run(model, batch, key)
         check_shapes(prediction, target)
+        prediction = self._in_space(prediction, batch)
         parts = [self.errors(p, t) for p, t in zip(self._split(prediction), self._split(target), strict=True)]
         told = {"relative_l2": jnp.mean(field_errors.relative_l2(prediction, target))}
         return self.reduced(sum(parts[1:], parts[0])), (extra, told)
@@ -184,7 +185,7 @@ class RollOut(OperatorLearning):
         steps = batch["target"].shape[-1] // self.frames_per_step
         key = jax.random.key(0) if train else None
         field = advance(model, batch["input"], steps, train=train, key=key, looped=self.looped)
-        return field * batch["domain"] if "domain" in batch else field
+        return self._in_space(field, batch)
 
     def _by_step(self, field: jax.Array, target: jax.Array) -> jax.Array:
         """Relative L2 of each step, (batch, steps)."""

@@ -30,6 +30,17 @@ class Factor(nnx.Module):
         return self.factor[...] * window[..., -self.frames :]
 
 
+class Inside(Factor):
+    """Right within a domain, and a constant outside of it."""
+
+    def __init__(self, factor, domain):
+        super().__init__(factor)
+        self.domain = jnp.asarray(domain)
+
+    def __call__(self, window, *, train, key=None):
+        return jnp.where(self.domain > 0, super().__call__(window, train=train), 1e3)
+
+
 class Counting(nnx.Module):
     """The mean of the window, noise when it is given a key, and how often it was called."""
 
@@ -102,6 +113,15 @@ def test_unrolled_training_sums_the_errors_of_all_steps():
     through = -sum(step * ratio ** (step - 1) / 0.9 for step in range(1, WANTED + 1))
     for how in ({}, {"remat": True}, {"looped": True}, {"looped": True, "remat": True}):
         assert gradient(RollOut(**how), 0.8, batch) == pytest.approx(through, rel=1e-4)
+
+
+@pytest.mark.parametrize("training", ["unrolled", "one_step", "push_forward"])
+def test_outputs_outside_the_domain_do_not_count(training):
+    batch, task = decaying(0.9), RollOut(training=training)
+    batch["domain"] = (np.arange(6) < 3).astype(np.float32)[None, :, None, None] * np.ones((3, 6, 5, 1), np.float32)
+    batch["target"] = batch["target"] * batch["domain"]
+    inside = Inside(0.9, batch["domain"])
+    assert float(loss(task, inside, batch)) < 1e-5 > evaluated(task, inside, batch)["relative_l2"]
 
 
 def test_push_forward_has_the_gradient_of_its_last_step_alone():
