@@ -13,8 +13,8 @@ from flax import nnx
 
 from spectrax.core.errors import ConfigError
 from spectrax.nn.coordinate_network import CoordinateNetwork
-from spectrax.nn.feed_forward import gelu
 from spectrax.nn.field_ends import Projection, coordinates
+from spectrax.nn.gelu import gelu
 from spectrax.nn.latent_spectral_block import LatentSpectralBlock
 from spectrax.nn.linear import uniform_linear
 from spectrax.nn.normalisation import Scope

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from spectrax.core.errors import ConfigError
+from spectrax.nn.spectral_convolution import mixed, positive_uniform
 from spectrax.ops import non_uniform, truncated
 
 
@@ -31,7 +32,7 @@ class PointsToGrid(nnx.Module):
     ):
         check_modes(modes, grid)
         self.grid = tuple(grid)
-        self.mixing = ModeMixing(in_channels, out_channels, modes, rngs=rngs)
+        self.mixing = ComplexModeMixing(in_channels, out_channels, modes, rngs=rngs)
 
     def __call__(self, values: jax.Array, points: jax.Array) -> jax.Array:
         """Values (batch, n, in_channels) at points (batch, n, 2) -> (batch, height, width, out_channels) float32."""
@@ -52,7 +53,7 @@ class GridToPoints(nnx.Module):
         self, in_channels: int, out_channels: int, modes: Sequence[int], *, hermitian: bool = False, rngs: nnx.Rngs
     ):
         self.hermitian = hermitian
-        self.mixing = ModeMixing(in_channels, out_channels, modes, rngs=rngs)
+        self.mixing = ComplexModeMixing(in_channels, out_channels, modes, rngs=rngs)
 
     def __call__(self, field: jax.Array, points: jax.Array) -> jax.Array:
         """A field (batch, height, width, in_channels), and points (batch, n, 2) -> (batch, n, out_channels) float32.
@@ -65,8 +66,8 @@ class GridToPoints(nnx.Module):
         return non_uniform.modes_to_points(spectrum, points, hermitian=self.hermitian)
 
 
-class ModeMixing(nnx.Module):
-    """Each mode's channels times the mode's own complex matrix.
+class ComplexModeMixing(nnx.Module):
+    """Each mode's channels times the mode's own complex matrix, see `spectrax.nn.spectral_convolution.mixed`.
 
     Weights are real arrays (m1, m2, in_channels, out_channels, 2) of real and imaginary parts, `positive` for the
     frequencies 0 ... m1 - 1 of the first axis and `negative` for -m1 ... -1. Initially both parts are uniform between 0
@@ -75,20 +76,15 @@ class ModeMixing(nnx.Module):
 
     def __init__(self, in_channels: int, out_channels: int, modes: Sequence[int], *, rngs: nnx.Rngs):
         self.modes = tuple(modes)
-        shape, largest = (*self.modes, in_channels, out_channels, 2), 1 / (in_channels * out_channels)
-        self.positive = nnx.Param(jax.random.uniform(rngs.params(), shape, maxval=largest))
-        self.negative = nnx.Param(jax.random.uniform(rngs.params(), shape, maxval=largest))
+        shape = (*self.modes, in_channels, out_channels, 2)
+        self.positive = nnx.Param(positive_uniform(rngs.params(), shape))
+        self.negative = nnx.Param(positive_uniform(rngs.params(), shape))
 
     def __call__(self, spectrum: jax.Array) -> jax.Array:
         """Complex (batch, 2 m1, m2, in_channels) -> (batch, 2 m1, m2, out_channels)."""
         weights = jnp.concatenate([self.positive[...], self.negative[...]])
-        real, imaginary = weights[..., 0], weights[..., 1]
-        # One real product with [[real, imaginary], [-imaginary, real]].
-        top, bottom = (jnp.concatenate(row, -1) for row in ([real, imaginary], [-imaginary, real]))
-        parts = jnp.concatenate([spectrum.real, spectrum.imag], axis=-1)
-        options = {"precision": jax.lax.Precision.HIGHEST}
-        mixed = jnp.einsum("bxyi,xyio->bxyo", parts, jnp.concatenate([top, bottom], axis=-2), **options)
-        return jax.lax.complex(*jnp.split(mixed, 2, axis=-1))
+        parts = mixed(jnp.stack([spectrum.real, spectrum.imag], -2), weights)
+        return jax.lax.complex(parts[..., 0, :], parts[..., 1, :])
 
 
 def check_modes(modes: Sequence[int], grid: Sequence[int]) -> None:
