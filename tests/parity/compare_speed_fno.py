@@ -13,7 +13,6 @@ import speed
 BATCH, SIDE, PADDING = 4, 85, 11
 CASE = {"kind": "classic", "grid": (SIDE, SIDE), "in_channels": 1, "out_channels": 1, "width": 32, "modes": 12}
 CASE["padding"] = (PADDING, PADDING)
-ACTIONS = ("forward", "forward and backward")
 
 
 def fields():
@@ -25,48 +24,24 @@ def theirs():
     import torch
     from generate_fno import classic, relative_l2
 
-    torch.set_num_threads(speed.cores())
-    model = classic(CASE)
     x, target = map(torch.from_numpy, fields())
-
-    def forward():
-        with torch.no_grad():
-            model(x)
-
-    def both():
-        model.zero_grad(set_to_none=True)
-        relative_l2(model(x), target).backward()
-
-    return dict(zip(ACTIONS, (forward, both), strict=True))
+    return speed.torch_actions(classic(CASE), x, lambda output: relative_l2(output, target))
 
 
 def ours():
-    import jax
     import jax.numpy as jnp
     from flax import nnx
 
-    from spectrax.core import freed_memory
-    from spectrax.core.trees import merge_module, split_module
     from spectrax.models.fno_classic import ClassicFNO
 
     sizes = {key: value for key, value in CASE.items() if key != "kind"}
-    graph, parameters, state = split_module(ClassicFNO(rngs=nnx.Rngs(0), **sizes))
     x, target = map(jnp.asarray, fields())
 
-    def norm(x):
-        return jnp.sqrt(jnp.sum(x.reshape(BATCH, -1) ** 2, axis=1))
-
-    def predict(parameters):
-        return merge_module(graph, parameters, state)(x, train=False)
-
-    def loss(parameters):
-        output = merge_module(graph, parameters, state)(x, train=True)
+    def loss(output):
+        norm = lambda x: jnp.linalg.norm(x.reshape(BATCH, -1), axis=1)  # noqa: E731
         return jnp.sum(norm(output - target) / norm(target))
 
-    # Compiled as in training: before the first step, and what the compiler freed is given back.
-    functions = [jax.jit(f).lower(parameters).compile() for f in (predict, jax.value_and_grad(loss))]
-    freed_memory.give_back()
-    return {name: lambda f=f: jax.block_until_ready(f(parameters)) for name, f in zip(ACTIONS, functions, strict=True)}
+    return speed.module_actions(ClassicFNO(rngs=nnx.Rngs(0), **sizes), x, loss)
 
 
 if __name__ == "__main__":

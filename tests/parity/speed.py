@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from typing import TextIO
+from typing import Any, TextIO
 
 Actions = Mapping[str, Callable[[], object]]
 """By name, functions without arguments that do a thing once and return when it is done."""
@@ -44,6 +44,55 @@ def compare(
             _work(makers[role](), answers)
     else:
         _take_turns(list(makers), repetitions or int(role or _REPETITIONS), count, unit)
+
+
+def torch_actions(model: Any, x: Any, loss: Callable[[Any], Any]) -> Actions:
+    """ "forward" of a PyTorch model in evaluation, and "forward and backward" in training.
+
+    Args:
+        loss: of the model's output, a scalar.
+    """
+    import torch
+
+    torch.set_num_threads(cores())
+
+    def forward() -> None:
+        model.eval()
+        with torch.no_grad():
+            model(x)
+
+    def both() -> None:
+        model.train()
+        model.zero_grad(set_to_none=True)
+        loss(model(x)).backward()
+
+    return {"forward": forward, "forward and backward": both}
+
+
+def module_actions(module: Any, x: Any, loss: Callable[[Any], Any]) -> Actions:
+    """The same of a model of ours: with gradients also what the statistics become."""
+    import jax
+
+    from spectrax.core import freed_memory
+    from spectrax.core.trees import merge_module, module_state, split_module
+
+    graph, parameters, statistics = split_module(module)
+
+    def predict(parameters: Any, x: Any) -> Any:
+        return merge_module(graph, parameters, statistics)(x, train=False)
+
+    def gradients(parameters: Any, x: Any) -> Any:
+        def objective(parameters: Any) -> Any:
+            model = merge_module(graph, parameters, statistics)
+            return loss(model(x, train=True)), module_state(model)
+
+        return jax.value_and_grad(objective, has_aux=True)(parameters)
+
+    # Compiled as in training: before the first step, and what the compiler freed is given back.
+    functions = [jax.jit(function).lower(parameters, x).compile() for function in (predict, gradients)]
+    freed_memory.give_back()
+    actions = [lambda f=function: jax.block_until_ready(f(parameters, x)) for function in functions]
+    return dict(zip(("forward", "forward and backward"), actions, strict=True))
 
 
 def cores() -> int:
