@@ -1,7 +1,6 @@
 """CIFAR-10 and CIFAR-100: 60,000 real 32x32 colour pictures each, from the binary version of the published archives."""
 
 import dataclasses
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -11,7 +10,7 @@ import numpy as np
 from spectrax.core.errors import DataMissing
 from spectrax.core.protocols import DataCard
 from spectrax.data import published_archives
-from spectrax.data.prepared import Examples
+from spectrax.data.prepared import Examples, command
 
 _ADDRESS = "https://www.cs.toronto.edu/~kriz"
 _SIDE = 32
@@ -98,10 +97,9 @@ def _examples(
 ) -> Examples:
     """All splits of an archive, whose label is the last of each record's first bytes."""
     directory = None if source.manual_dir is None else Path(source.manual_dir).expanduser()
-    places = [f"manual_dir={directory or 'DIR'}", *([] if source.data_dir is None else [f"data_dir={source.data_dir}"])]
-    command = shlex.join(["python", "-m", "spectrax.prepare", f"dataset={source.name}", *places])
+    typed = command(source.name, manual_dir=directory or "DIR", data_dir=source.data_dir)
     files = {archive: f"{_ADDRESS}/{archive}"}
-    path = published_archives.check_there(source.name, directory, files, command) / archive
+    path = published_archives.check_there(source.name, directory, files, typed) / archive
     wanted = [name for parts in batches.values() for name in parts]
     found = published_archives.contents(path, {f"{folder}/{name}": _LARGEST for name in [names, *wanted]})
     told = tuple(found[f"{folder}/{names}"].decode("ascii", "replace").split())

@@ -4,7 +4,6 @@ import dataclasses
 import gzip
 import hashlib
 import http.client
-import shlex
 import struct
 import urllib.request
 import zlib
@@ -16,7 +15,7 @@ import numpy as np
 
 from spectrax.core.errors import DataMissing
 from spectrax.core.protocols import DataCard
-from spectrax.data.prepared import Examples
+from spectrax.data.prepared import Examples, command
 
 _DEBIAN = Path("/usr/share/datasets/fashion-mnist")  # where the package dataset-fashion-mnist puts the files
 _ADDRESS = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com"
@@ -86,11 +85,9 @@ class FashionMnist:
         return _Directory(_DEBIAN) if _DEBIAN.is_dir() else _download
 
     def _advice(self) -> str:
-        places = [] if self.data_dir is None else [f"data_dir={self.data_dir}"]
-        words = ["dataset=fashion_mnist", "dataset.source.manual_dir=DIRECTORY", *places]
         return (
-            f"Put the four files {', '.join(f'{name}.gz' for name in _MD5)} in a directory and run: "
-            f"{shlex.join(['python', '-m', 'spectrax.prepare', *words])} "
+            f"Put the four files {', '.join(f'{name}.gz' for name in _MD5)} in a directory DIR and run: "
+            f"{command(self.name, manual_dir='DIR', data_dir=self.data_dir)} "
             "(on Debian: apt install dataset-fashion-mnist)"
         )
 

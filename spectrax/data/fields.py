@@ -1,6 +1,5 @@
 """Fields of partial differential equations: inputs and targets on grids or point clouds, prepared once, seen whole."""
 
-import shlex
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -192,9 +191,8 @@ class Fields:
         return self.directory
 
     def _command(self) -> str:
-        places = ["manual_dir=DIR"] if self.source.published else []
-        words = [f"dataset={self.source.option}", *places, f"data_dir={self.directory.parents[1]}"]
-        return shlex.join(["python", "-m", "spectrax.prepare", *words])
+        files = "DIR" if self.source.published else None
+        return prepared.command(self.source.option, manual_dir=files, data_dir=self.directory.parents[1])
 
 
 def _strides(subsample: Sequence[int] | None, grid: Sequence[int]) -> tuple[int, ...]:

@@ -1,7 +1,6 @@
 """ImageNet-1K (ILSVRC 2012): prepared from the official archives or from folders, read as a TFDS data set."""
 
 import json
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from spectrax.data.imagenet_archives import FILES
 from spectrax.data.imagenet_preparation import Preparation, pictures_in
 from spectrax.data.label_maps import LabelMaps
 from spectrax.data.picture_files import read_picture
-from spectrax.data.prepared import StoredSplit, read_card
+from spectrax.data.prepared import StoredSplit, command, read_card
 from spectrax.data.seen_images import SeenImages
 from spectrax.data.tfds_directory import newest_version
 from spectrax.data.transforms import Transform
@@ -183,8 +182,7 @@ class Imagenet2012(SeenImages):
             return None
 
     def _command(self, directory: Path | str) -> str:
-        places = [f"manual_dir={directory}", f"data_dir={self._root.parent}"]
-        return shlex.join(["python", "-m", "spectrax.prepare", "dataset=imagenet2012", *places])
+        return command("imagenet2012", manual_dir=directory, data_dir=self._root.parent)
 
 
 def _prepared_sizes(version: Path, splits: Mapping[str, int]) -> dict[str, int]:

@@ -125,7 +125,7 @@ class Images(SeenImages):
         if not self.directory.is_dir():
             raise DataMissing(
                 f"{self.source.name} is not prepared in {self.directory}. "
-                f"Run: python -m spectrax.prepare dataset={self.source.name} data_dir={self.directory.parents[1]}"
+                f"Run: {prepared.command(self.source.name, data_dir=self.directory.parents[1])}"
             )
         return self.directory
 

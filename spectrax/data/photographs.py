@@ -1,7 +1,6 @@
 """Labelled photographs of any size from published archives: prepared once as a TFDS data set, decoded when wanted."""
 
 import json
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,7 +9,7 @@ from spectrax.core.errors import ConfigError, DataMissing
 from spectrax.core.protocols import DataCard, DatasetSpec
 from spectrax.data.imagenet_preparation import Pictures, Preparation
 from spectrax.data.picture_files import read_picture
-from spectrax.data.prepared import StoredSplit, read_card
+from spectrax.data.prepared import StoredSplit, command, read_card
 from spectrax.data.seen_images import SeenImages
 from spectrax.data.split_sizes import SPLITS
 from spectrax.data.transforms import Transform
@@ -104,10 +103,10 @@ class Photographs(SeenImages):
     def prepare(self, progress: bool = True) -> Path:
         """The prepared directory; made of `manual_dir` where it is not there. Raises `DataMissing`."""
         if not self.directory.is_dir():
-            command = self._command(self._manual_dir or "DIR")
-            pictures = self.source.pictures(self._manual_dir, command)
+            typed = self._command(self._manual_dir or "DIR")
+            pictures = self.source.pictures(self._manual_dir, typed)
             preparation = Preparation(
-                self.directory, self._published, self._num_classes, self._max_corrupt, command=command
+                self.directory, self._published, self._num_classes, self._max_corrupt, command=typed
             )
             preparation.run(pictures, self.source.card(self._published, ""), progress)
         return self.directory
@@ -115,8 +114,8 @@ class Photographs(SeenImages):
     def split(self, name: str) -> StoredSplit:
         """Random access to stored examples by TFDS. Raises `DataMissing`."""
         if not self.directory.is_dir():
-            command = self._command(self._manual_dir or "DIR")
-            raise DataMissing(f"{self.source.name} is not prepared in {self.directory}. Run: {command}")
+            typed = self._command(self._manual_dir or "DIR")
+            raise DataMissing(f"{self.source.name} is not prepared in {self.directory}. Run: {typed}")
         return StoredSplit(self.directory, "+".join(self._parts[name]))
 
     def card(self) -> DataCard:
@@ -129,5 +128,4 @@ class Photographs(SeenImages):
         return {"image": read_picture(path, 3), "label": 0}
 
     def _command(self, directory: Path | str) -> str:
-        places = [f"manual_dir={directory}", f"data_dir={self.directory.parents[1]}"]
-        return shlex.join(["python", "-m", "spectrax.prepare", f"dataset={self.source.name}", *places])
+        return command(self.source.name, manual_dir=directory, data_dir=self.directory.parents[1])

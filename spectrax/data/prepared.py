@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import io
 import json
+import shlex
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -47,6 +48,12 @@ def prepare(directory: Path, build: Callable[[Path], None]) -> Path:
         build(temporary)
         rename_whole(temporary, directory)
     return directory
+
+
+def command(dataset: str, **places: Any) -> str:
+    """What a person types to prepare a dataset; of the places, such as `data_dir`, those that are None are left out."""
+    words = [f"{key}={place}" for key, place in places.items() if place is not None]
+    return shlex.join(["python", "-m", "spectrax.prepare", f"dataset={dataset}", *words])
 
 
 @contextlib.contextmanager

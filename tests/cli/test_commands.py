@@ -105,7 +105,7 @@ def test_a_checkpoint_that_does_not_fit_exits_5_with_a_diff(run, tmp_path, data_
         (
             ["spectrax.prepare", "dataset=fashion_mnist", "dataset.source.manual_dir=nowhere", "data_dir=here"],
             3,
-            ["train-images-idx3-ubyte.gz", "dataset.source.manual_dir="],
+            ["train-images-idx3-ubyte.gz", "dataset=fashion_mnist manual_dir=DIR data_dir="],
         ),
     ],
 )

@@ -260,7 +260,7 @@ def test_fashion_mnist_reads_idx_files_gzipped_or_not(tmp_path, monkeypatch):
 
 def test_fashion_mnist_says_what_is_missing_or_broken(tmp_path):
     source = fashion_mnist.FashionMnist(manual_dir=str(tmp_path))
-    with pytest.raises(DataMissing, match=r"train-images-idx3-ubyte\.gz.*manual_dir=DIRECTORY"):
+    with pytest.raises(DataMissing, match=r"train-images-idx3-ubyte\.gz.*manual_dir=DIR "):
         source.examples()
     (tmp_path / "train-images-idx3-ubyte").write_bytes(b"\0\0\x08\x03" + bytes(20))
     with pytest.raises(DataMissing, match="not a whole IDX file"):
@@ -281,9 +281,7 @@ def test_another_data_set_with_the_same_names_is_refused(tmp_path):
     published(tmp_path)
     overrides = [f"data_dir={tmp_path}/data", f"dataset.source.manual_dir={tmp_path}"]
     config = spectrax.compose("svt_fashion_mnist", overrides)
-    words = (
-        rf"train-images-idx3-ubyte, .60000, 28, 28., holds other data.*manual_dir=DIRECTORY data_dir={tmp_path}/data "
-    )
+    words = rf"train-images-idx3-ubyte, .60000, 28, 28., holds other data.*manual_dir=DIR data_dir={tmp_path}/data "
     with pytest.raises(DataMissing, match=words):
         build(config.dataset).prepare(progress=False)
     assert not list((tmp_path / "data" / "fashion_mnist").glob("1.0.0*/*"))
