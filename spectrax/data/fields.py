@@ -4,7 +4,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -62,7 +62,7 @@ class Fields:
         subsample: Sequence[int] | None = None,
         train_examples: int | None = None,
         test_examples: int | None = None,
-        normalise: Literal["location", "channel"] | None = None,
+        normalise: Normalisation | None = None,
         processes: int | None = None,
         size: str | None = None,
         sizes: Mapping[str, Any] | None = None,
@@ -123,15 +123,13 @@ class Fields:
         """Fields are seen as they are."""
         return False
 
-    def statistics(self, fields: Sequence[str]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """Of some fields, mean and unbiased deviation (n - 1) over the training split, for every channel at every
-        location: two float32 arrays of the field's shape."""
-        return self._moments(fields, "location")
-
     def moments(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """Of "input" and "target", mean and unbiased deviation over the training split: of the field's shape, or of its
-        channels alone, as `normalise` says."""
-        return self._moments([name for name in ("input", "target") if name in self.spec.fields], self.normalise)
+        """Of "input" and "target", mean and unbiased deviation (n - 1) over the training split: two float32 arrays of
+        the field's shape, or of its channels alone, as `normalise` says."""
+        rows = self.spec.splits["train"]
+        names = [name for name in ("input", "target") if name in self.spec.fields]
+        arrays = {name: self._thinned(name, self._array("train", name)[:rows], 1) for name in names}
+        return {name: moments(array, self.normalise) for name, array in arrays.items()}
 
     def read(self, path: Path) -> dict[str, Any]:
         """A person's own example without its target: an .npy file of "input" in the prepared shape, or an .npz file of
@@ -154,11 +152,6 @@ class Fields:
         from spectrax.plots import field_sheet
 
         return field_sheet.sheet(examples, names, self.source.places)
-
-    def _moments(self, fields: Sequence[str], kind: Normalisation | None) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        rows = self.spec.splits["train"]
-        arrays = {name: self._thinned(name, self._array("train", name)[:rows], 1) for name in fields}
-        return {name: moments(array, kind) for name, array in arrays.items()}
 
     def _seen(self, name: str, values: Any) -> np.ndarray:
         return np.ascontiguousarray(self._thinned(name, np.asarray(values)), np.float32)
