@@ -16,7 +16,7 @@ from typing import Any
 
 from flax import nnx
 
-_CONVOLUTIONS = {"Conv", "DepthwiseConv3x3"}
+_CONVOLUTIONS = {"Conv", "Convolution3", "DepthwiseConv3x3"}
 _TRANSPOSED = {"ConvTranspose"}
 _LINEAR = {"Linear"}
 _BATCH_NORMS = {"BatchNorm"}
@@ -34,7 +34,7 @@ def multiply_adds(module: nnx.Module, given: Any, output: Any) -> int:
     """
     names = {base.__name__ for base in type(module).__mro__}
     if names & _CONVOLUTIONS:
-        return (_size(module.kernel) + _size(module.bias)) * math.prod(output.shape[:-1])
+        return (_size(module.kernel) + _size(getattr(module, "bias", None))) * math.prod(output.shape[:-1])
     if names & _TRANSPOSED:
         return _size(module.kernel) * math.prod(given.shape[:-1]) + _size(module.bias) * math.prod(output.shape[:-1])
     if names & _LINEAR:

@@ -9,6 +9,7 @@ import spectrax
 from spectrax.config.build import partial
 from spectrax.diagnostics.module_costs import module_costs
 from spectrax.nn.attention import Attention
+from spectrax.nn.convolution import Convolution3
 from spectrax.nn.depthwise import DepthwiseConv3x3
 from spectrax.nn.normalisation import BatchNorm
 
@@ -50,18 +51,20 @@ def test_multiply_adds_are_those_that_papers_count():
         def __init__(self, *, rngs):
             self.strided = nnx.Conv(4, 8, (3, 3), strides=2, feature_group_count=2, rngs=rngs)
             self.depthwise = DepthwiseConv3x3(8, rngs=rngs)
+            self.dense = Convolution3(8, 8, 2, rngs=rngs)
             self.norm = BatchNorm(8)
             self.wider = nnx.ConvTranspose(8, 2, (2, 2), strides=2, use_bias=False, rngs=rngs)
             self.attention = Attention(2, 1, rngs=rngs)
 
         def __call__(self, x, *, train, key=None):
-            x = self.wider(self.norm(self.depthwise(self.strided(x)), train=train))
+            x = self.wider(self.norm(self.dense(self.depthwise(self.strided(x))), train=train))
             return self.attention(x.reshape(x.shape[0], -1, 2))
 
     found = costs(Layers, (1, 6, 6, 4), depth=1)
     assert {path: cost.multiply_adds for path, cost in found.items() if path} == {
         "strided": (3 * 3 * 2 * 8 + 8) * 3 * 3,
         "depthwise": (3 * 3 * 8 + 8) * 3 * 3,
+        "dense": 3 * 3 * 8 * 8 * 3 * 3,
         "norm": 3 * 3 * 3 * 8,
         "wider": 2 * 2 * 8 * 2 * 3 * 3,
         "attention": 4 * 2 * 2 * 6 * 6,  # query, keys, values, output, of layers below what is shown
