@@ -45,6 +45,7 @@ class FieldPreparation:
         with prepared.told_if_unwritable(self.target), prepared.alone(self.target):
             if self.target.is_dir():
                 return
+            self.source.check(self.command)
             unfinished = self._begin()
             chunks = Chunks(_folder(unfinished, "chunks"), self.source.name, self.source.fields, _chunks(self.source))
             self._write(chunks, unfinished, progress)
@@ -70,7 +71,7 @@ class FieldPreparation:
         return unfinished
 
     def _write(self, chunks: Chunks, unfinished: Path, progress: bool) -> None:
-        examples = self.source.opened(_folder(unfinished, "files"), self.command)
+        examples = self.source.opened(_folder(unfinished, "files"))
         left, total = sum(chunk.count for chunk in chunks.missing()), sum(self.source.splits.values())
         if left < total and progress:
             print(f"{total - left:,} examples are there already; going on.", flush=True)

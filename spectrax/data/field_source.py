@@ -50,14 +50,18 @@ class FieldSource(Protocol):
     def origin(self) -> dict[str, Any]:
         """What else the card says of how they came about, as JSON: versions of programs, files."""
 
-    def opened(self, scratch: Path, command: str) -> Examples:
-        """The examples; `scratch` is a directory of this preparation's own, kept until it is finished.
+    def check(self, command: str) -> None:
+        """Raise `DataMissing` naming what is not there, before anything of an earlier preparation is touched.
 
         Args:
             command: what prepares this source, for messages.
+        """
+
+    def opened(self, scratch: Path) -> Examples:
+        """The examples; `scratch` is a directory of this preparation's own, kept until it is finished.
 
         Raises:
-            DataMissing: naming what is not there, or is not what it should be.
+            DataMissing: naming what is not what it should be.
         """
 
     def card(self, content_hash: str) -> DataCard:

@@ -58,7 +58,8 @@ def differences(arrays: Mapping[str, np.ndarray], outputs: Outputs, model: Any) 
             found = jax.jit(lambda inputs: outputs(model, inputs))(given if len(given) > 1 else arrays["input"])
     except (TypeError, ValueError) as error:
         shape = list(arrays["input"].shape)
-        raise CheckpointError(f"verify: the model takes no `input` of the shape {shape}.") from error
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise CheckpointError(f"verify: the model takes no `input` of the shape {shape} ({reason}).") from error
     names = [*sorted(found.keys() & arrays.keys() - {"output"}), "output"]
     return [_difference(name, np.asarray(found[name]), arrays[name]) for name in names]
 

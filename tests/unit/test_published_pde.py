@@ -14,7 +14,7 @@ from spectrax import prepare
 from spectrax.config import find
 from spectrax.config.build import build
 from spectrax.core.errors import DataMissing
-from spectrax.data import matlab_arrays
+from spectrax.data import field_preparation, matlab_arrays
 
 
 def dataset(name, directory, data_dir, words):
@@ -130,6 +130,23 @@ def test_the_command_takes_the_files_from_manual_dir_and_leaves_nothing_else(tmp
     assert set(card["origin"]["files"]) == {"piececonst_r421_N1024_smooth1.mat", "piececonst_r421_N1024_smooth2.mat"}
     again = dataset("darcy_published", None, tmp_path / "data", DARCY)  # the files are not wanted any more
     assert len(again.split("test")) == 2 and again.fingerprint().endswith(card["content_hash"])
+
+
+def test_what_an_interrupted_preparation_left_stays_where_the_files_are_not_told(tmp_path, monkeypatch):
+    archive.darcy(tmp_path, 73)
+    data = dataset("darcy_published", tmp_path, tmp_path / "data", DARCY)
+    monkeypatch.setattr(field_preparation, "_merged", _interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        data.prepare(progress=False)
+    chunks = lambda: {path.name for path in (tmp_path / "data").glob("darcy_published/*.part/chunks/*")}  # noqa: E731
+    before = chunks()
+    with pytest.raises(DataMissing, match="manual_dir=DIR"):
+        dataset("darcy_published", None, tmp_path / "data", DARCY).prepare(progress=False)
+    assert before and chunks() == before
+
+
+def _interrupted(*_):
+    raise KeyboardInterrupt
 
 
 def _no_file(directory):

@@ -72,7 +72,10 @@ class Generated:
         """Versions of what computed; None for what is not installed, which the solver will tell."""
         return {"versions": {name: _version(name) for name in ("spectrax", *self.libraries)}}
 
-    def opened(self, scratch: Path, command: str) -> Examples:
+    def check(self, command: str) -> None:
+        """Nothing has to be there."""
+
+    def opened(self, scratch: Path) -> Examples:
         """This source itself: there is nothing to open."""
         return self
 

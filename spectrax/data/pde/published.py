@@ -130,14 +130,17 @@ class Published(abc.ABC):
 
     def origin(self) -> dict[str, Any]:
         """The files that are there: bytes and time of change."""
-        paths = [path for path in self._paths() if path.is_file()]
+        paths = [path for path in self._paths() if self.manual_dir is not None and path.is_file()]
         return {"files": {path.name: [path.stat().st_size, path.stat().st_mtime_ns] for path in paths}}
 
-    def opened(self, scratch: Path, command: str) -> Examples:
-        """The arrays, checked. Raises `DataMissing`."""
+    def check(self, command: str) -> None:
+        """Raise `DataMissing` naming the files that are not there."""
         directory = self._directory()
         files = {str(path.relative_to(directory)) if directory else str(path): self.address for path in self._paths()}
         check_there(self.name, directory, files, command)
+
+    def opened(self, scratch: Path) -> Examples:
+        """The arrays, checked. Raises `DataMissing`."""
         wanted = {layout: rows for split in self.splits for layout, rows in self._wanted(split).items()}
         found: dict[Layout, np.ndarray] = {}
         for file in dict.fromkeys(layout.file for layout in wanted):
