@@ -29,8 +29,8 @@ from spectrax.ops.matrices import read_only
 from spectrax.ops.norms import Norm, inverse_factor
 from spectrax.parallel.devices import target_platform
 
-# Time of an operation in an FFT over that of one in a matrix product: on two CPU cores some 10 and 90 GFLOP/s for fields
-# of 96x96, the one size that was measured.
+# Time of an operation in an FFT over that of one in a matrix product: on two CPU cores some 10 and 90 GFLOP/s for
+# fields of 96x96, the one size that was measured.
 _FFT_COST = 8.0
 
 
