@@ -1,0 +1,1 @@
+"""Dictionaries: functions of a state in whose span a Koopman operator is approximated, one kind a file."""

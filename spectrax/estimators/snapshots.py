@@ -1,0 +1,213 @@
+"""Pairs of snapshots (x, F(x)) with quadrature weights: what every estimator is fitted to.
+
+Weights make sums over snapshots into integrals: 1 / M each for independent samples and for one long trajectory (Monte
+Carlo, error M^-1/2), products of the rules below on grids.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from spectrax.core.errors import ConfigError
+
+Rule = tuple[np.ndarray, np.ndarray]
+"""Nodes (points,) or (points, dimension), and weights (points,)."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Pairs:
+    """Snapshots and their images, one pair a row, as float64 (complex128 where they are complex).
+
+    Attributes:
+        x: (pairs, dimension), states.
+        y: (pairs, dimension), where the system takes them.
+        weights: (pairs,) positive quadrature weights; None: 1 / pairs each.
+        second: (pairs, dimension), for a stochastic system another image of the same states, drawn independently.
+
+    Raises:
+        ConfigError: when shapes do not fit, a value is not finite, or there is no pair.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    weights: np.ndarray | None = None
+    second: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("x", "y", "second"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, _states(name, getattr(self, name)))
+        if self.weights is not None:
+            object.__setattr__(self, "weights", checked_weights(self.weights, len(self.x)))
+        for name in ("y", "second"):
+            images = getattr(self, name)
+            if images is not None and images.shape != self.x.shape:
+                raise ConfigError(
+                    f"{name} has shape {list(images.shape)} and x {list(self.x.shape)}. Give one image for each state."
+                )
+
+    @classmethod
+    def of_trajectories(
+        cls, trajectories: ArrayLike | Sequence[ArrayLike], lag: int = 1, weights: ArrayLike | None = None
+    ) -> Self:
+        """All pairs of states `lag` steps apart, trajectory by trajectory; none across a border.
+
+        Args:
+            trajectories: (trajectories, length, ...state), or a sequence of (length, ...state) of any lengths; states
+                of several axes become rows.
+            weights: (trajectories,), of the initial points where those are a grid: every pair of a trajectory gets its
+                trajectory's, over the number of its pairs.
+
+        Raises:
+            ConfigError: when a trajectory has no such pair.
+        """
+        flat = _trajectories(trajectories)
+        shortest = min(len(trajectory) for trajectory in flat)
+        if lag < 1 or shortest <= lag:
+            raise ConfigError(
+                f"Pairs {lag} steps apart need trajectories of at least {lag + 1} states; the shortest has {shortest}. "
+                "Give longer ones, or a smaller lag (of at least 1)."
+            )
+        each = None
+        if weights is not None:
+            given = checked_weights(weights, len(flat))
+            counts = [len(trajectory) - lag for trajectory in flat]
+            each = np.repeat(given / counts, counts)
+        x = np.concatenate([trajectory[:-lag] for trajectory in flat])
+        y = np.concatenate([trajectory[lag:] for trajectory in flat])
+        return cls(x, y, each)
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    @property
+    def dimension(self) -> int:
+        """Numbers in a state."""
+        return self.x.shape[1]
+
+    @property
+    def quadrature(self) -> np.ndarray:
+        """The weights (pairs,), 1 / pairs where none were given."""
+        return np.full(len(self), 1 / len(self)) if self.weights is None else self.weights
+
+    def take(self, chosen: ArrayLike | slice) -> Self:
+        """The pairs that an index array, a mask or a slice chooses."""
+        parts = (self.x, self.y, self.weights, self.second)
+        return type(self)(*[None if part is None else part[chosen] for part in parts])
+
+
+def delayed(trajectories: ArrayLike | Sequence[ArrayLike], delays: int) -> np.ndarray | list[np.ndarray]:
+    """States with what follows them: `delays` states in a row, earliest first, as one (Hankel matrices as rows).
+
+    Args:
+        trajectories: (trajectories, length, ...state), or a sequence of (length, ...state).
+
+    Returns:
+        (trajectories, length - delays + 1, delays * dimension), or a list of (length - delays + 1, delays * dimension)
+        where lengths differ. A window never crosses from one trajectory into the next.
+
+    Raises:
+        ConfigError: when a trajectory is shorter than `delays`.
+    """
+    flat = _trajectories(trajectories)
+    shortest = min(len(trajectory) for trajectory in flat)
+    if not 1 <= delays <= shortest:
+        raise ConfigError(
+            f"delays={delays} does not lie between 1 and the length of the shortest trajectory, {shortest}."
+        )
+    windows = [_windows(trajectory, delays) for trajectory in flat]
+    return np.stack(windows) if len({len(window) for window in windows}) == 1 else windows
+
+
+def midpoint(lower: float, upper: float, points: int) -> Rule:
+    """The midpoint rule on [lower, upper]: error of order points^-2, exponentially small for periodic functions."""
+    _check_interval(lower, upper, points)
+    width = (upper - lower) / points
+    return lower + width * (np.arange(points) + 0.5), np.full(points, width)
+
+
+def trapezoid(lower: float, upper: float, points: int, periodic: bool = False) -> Rule:
+    """The trapezoid rule on [lower, upper], both ends among its nodes: error of order points^-2.
+
+    Args:
+        periodic: leave out the upper end, which is the lower one: exponentially accurate for analytic functions.
+    """
+    _check_interval(lower, upper, points, least=1 if periodic else 2)
+    nodes = np.linspace(lower, upper, points, endpoint=not periodic)
+    weights = np.full(points, (upper - lower) / (points if periodic else points - 1))
+    if not periodic:
+        weights[[0, -1]] /= 2
+    return nodes, weights
+
+
+def gauss_legendre(lower: float, upper: float, points: int) -> Rule:
+    """Gauss-Legendre quadrature on [lower, upper]: exact for polynomials of degree 2 points - 1."""
+    _check_interval(lower, upper, points)
+    nodes, weights = np.polynomial.legendre.leggauss(points)
+    half = (upper - lower) / 2
+    return lower + half * (nodes + 1), half * weights
+
+
+def tensor_grid(*rules: Rule) -> Rule:
+    """The product of one-dimensional rules: nodes (points, dimension), the last coordinate fastest, and weights."""
+    if not rules:
+        raise ConfigError("A grid needs a rule for each coordinate; there is none.")
+    nodes = np.meshgrid(*[nodes for nodes, _ in rules], indexing="ij")
+    weights = np.meshgrid(*[weights for _, weights in rules], indexing="ij")
+    return np.stack([axis.ravel() for axis in nodes], axis=-1), np.prod([axis.ravel() for axis in weights], axis=0)
+
+
+def checked_weights(weights: ArrayLike, count: int) -> np.ndarray:
+    """Weights as float64 (count,). Raises `ConfigError` where one is not positive and finite, or their number is not
+    `count`."""
+    array = np.asarray(weights, np.float64)
+    if array.shape != (count,):
+        raise ConfigError(f"There are weights of shape {list(array.shape)} for {count} rows. Give one for each.")
+    if not (np.isfinite(array) & (array > 0)).all():
+        raise ConfigError(
+            "A quadrature weight is not a positive finite number. Leave out rows that are to count nothing."
+        )
+    return array
+
+
+def _states(name: str, states: ArrayLike) -> np.ndarray:
+    array = np.asarray(states)
+    array = array.astype(np.complex128 if np.iscomplexobj(array) else np.float64, copy=False)
+    if array.ndim != 2 or not array.size:
+        raise ConfigError(f"{name} has shape {list(array.shape)}; a row for each of one or more pairs is needed.")
+    finite = np.isfinite(array).all(axis=1)
+    if not finite.all():
+        raise ConfigError(
+            f"{name} holds NaN or infinity in {np.count_nonzero(~finite):,} of {len(array):,} rows, first in row "
+            f"{np.argmin(finite):,}. Leave those pairs out, or look for a solution that blew up."
+        )
+    return array
+
+
+def _trajectories(trajectories: ArrayLike | Sequence[ArrayLike]) -> list[np.ndarray]:
+    """Each as (length, dimension)."""
+    arrays = [np.asarray(trajectory) for trajectory in trajectories]
+    if not arrays:
+        raise ConfigError("There is no trajectory. Give at least one.")
+    if any(array.ndim < 2 for array in arrays):
+        raise ConfigError(
+            f"A trajectory has shape {list(arrays[0].shape)}, and (length, dimension) is needed. "
+            "Add an axis for the trajectories, or one for the coordinates."
+        )
+    flat = [array.reshape(len(array), -1) for array in arrays]
+    if len({array.shape[1] for array in flat}) > 1:
+        raise ConfigError("Trajectories have states of different sizes. Fit them apart.")
+    return flat
+
+
+def _windows(trajectory: np.ndarray, delays: int) -> np.ndarray:
+    windows = np.lib.stride_tricks.sliding_window_view(trajectory, delays, axis=0)  # (rows, dimension, delays)
+    return windows.swapaxes(1, 2).reshape(len(windows), -1)
+
+
+def _check_interval(lower: float, upper: float, points: int, least: int = 1) -> None:
+    if not (lower < upper and points >= least):
+        raise ConfigError(f"[{lower}, {upper}] with {points} nodes is no rule. Give lower < upper and {least} or more.")
