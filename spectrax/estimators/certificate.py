@@ -1,0 +1,152 @@
+"""What a fitted spectrum may claim, and in plain sentences what it may not."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from spectrax.estimators.spectrum import KoopmanSpectrum
+
+DEFECT_ALLOWED = 0.1  # of an isometry's norms on finite data
+
+
+def certificate(spectrum: KoopmanSpectrum, threshold: float, isometry: bool) -> dict[str, Any]:
+    """Each eigenvalue with its residual and whether it is certified at `threshold`; JSON-ready.
+
+    With `isometry` an eigenvalue's level is max(residual, |1 - |eigenvalue||): the spectrum of a unitary operator lies
+    on the circle, so a level bounds the distance to it. Without, the level is the residual. It is certified where its
+    level and its rounding floor are at most the threshold. Sorted by level; "index" is that of the spectrum.
+    """
+    values, residuals = spectrum.eigenvalues, spectrum.residuals
+    floors = np.zeros_like(residuals) if spectrum.floors is None else spectrum.floors
+    levels = np.maximum(residuals, abs(1 - abs(values))) if isometry else residuals
+    certified = np.maximum(levels, floors) <= threshold  # NaN is not
+    order = np.lexsort((values.imag, -values.real, levels))
+    return {
+        "threshold": float(threshold),
+        "pairs": spectrum.held_out,
+        "held_out": not spectrum.in_sample,
+        "condition": _number(spectrum.condition),
+        "isometry": isometry,
+        "isometry_defect": _number(spectrum.isometry_defect),
+        "form": "averaged over noise" if spectrum.stochastic else "deterministic",
+        "dictionary": _described(spectrum),
+        "certified": int(certified.sum()),
+        "eigenvalues": [_entry(spectrum, index, levels, floors, certified) for index in order],
+        "claims": claims(int(certified.sum()), len(values), threshold, isometry, spectrum.in_sample),
+        "not_claimed": not_claimed(spectrum, certified, threshold, isometry),
+    }
+
+
+def _entry(spectrum: KoopmanSpectrum, index: int, levels: Any, floors: Any, certified: Any) -> dict[str, Any]:
+    value = complex(spectrum.eigenvalues[index])
+    entry = {
+        "index": int(index),
+        "real": value.real,
+        "imaginary": value.imag,
+        "modulus": abs(value),
+        "angle": math.atan2(value.imag, value.real),
+        "residual": _number(spectrum.residuals[index]),
+        "level": _number(levels[index]),
+        "rounding_floor": _number(floors[index]),
+        "certified": bool(certified[index]),
+    }
+    if spectrum.variances is not None:
+        entry["noise_variance"] = _number(spectrum.variances[index])
+    return entry
+
+
+def _described(spectrum: KoopmanSpectrum) -> dict[str, Any]:
+    return {
+        "kind": type(spectrum.dictionary).__name__,
+        "size": int(spectrum.operator.shape[0]),
+        "learned": bool(getattr(spectrum.dictionary, "learned", False)),
+    }
+
+
+def claims(certified: int, total: int, threshold: float, isometry: bool, in_sample: bool) -> list[str]:
+    """Sentences of what holds for the certified eigenvalues."""
+    where = "the pairs that it was fitted to" if in_sample else "held-out pairs"
+    said = f"{certified} of {total} eigenvalues have a residual of at most {threshold:g} on {where}."
+    if not certified:
+        return [f"None of {total} eigenvalues has a residual of at most {threshold:g} on {where}."]
+    if isometry:
+        meaning = (
+            "In the limit of infinitely many pairs, and where the operator is unitary as declared, each of them lies "
+            "within its level of the spectrum on the unit circle."
+        )
+    else:
+        meaning = (
+            "In the limit of infinitely many pairs, each of them lies in the pseudospectrum of the operator at its "
+            "level: some operator within that distance has it in its spectrum."
+        )
+    return [said, meaning]
+
+
+def not_claimed(spectrum: KoopmanSpectrum, certified: Any, threshold: float, isometry: bool) -> list[str]:
+    """Sentences of what may not be claimed of a spectrum, beginning with what holds of all of them."""
+    left = int((~certified).sum())
+    said = [
+        "That these eigenvalues converge to the spectrum: limits are taken of the number of pairs first and only then of "
+        "the number of functions, never of both at once, and no rate is known.",
+        f"That no spectrum is missing: what {spectrum.operator.shape[0]} functions do not resolve is not seen.",
+        "That residuals are exact: they are estimates from "
+        f"{spectrum.held_out} pairs, whose sampling error is not in them.",
+        "That another system, which agrees with this one at every pair used and has another spectrum, is ruled out: no "
+        "bound on how fast the map varies between samples was used.",
+        "That a certified value is an eigenvalue: parts of continuous spectrum have residuals as small as one likes.",
+    ]
+    if left:
+        said.append(f"That the {left} other eigenvalues, above {threshold:g}, belong to the spectrum at all.")
+    said.append(_geometry(isometry))
+    said += _conditions(spectrum, isometry)
+    return said
+
+
+def _geometry(isometry: bool) -> str:
+    if isometry:
+        return "That the system preserves measure and is invertible: it was declared, and bounds rest on it."
+    return (
+        "That a certified value is near the spectrum: the system was not declared to preserve measure, and its "
+        "operator may be far from normal."
+    )
+
+
+def _conditions(spectrum: KoopmanSpectrum, isometry: bool) -> list[str]:
+    said = []
+    if spectrum.in_sample:
+        said.append("That the residuals hold for other pairs: they are of those that the operator was fitted to.")
+    if getattr(spectrum.dictionary, "learned", False):
+        said.append(
+            "That anything converges as the dictionary grows: it was learned, and residuals on held-out pairs are all "
+            "that is known of it."
+        )
+    if spectrum.stochastic:
+        said.append(
+            "That single trajectories follow these eigenvalues: residuals are of the operator averaged over noise, and "
+            "the variance of a trajectory about it comes on top."
+        )
+    else:
+        said.append(
+            "That small residuals survive noise: with one image of each point, noise of the system and of the "
+            "observations adds to every residual and moves eigenvalues inwards."
+        )
+    if isometry and spectrum.isometry_defect > DEFECT_ALLOWED:
+        said.append(
+            f"That these data are of a measure-preserving system: norms on the dictionary change by up to "
+            f"{spectrum.isometry_defect:.2g}, so the declaration, the weights or the number of pairs is wrong."
+        )
+    if spectrum.floors is not None and np.any(spectrum.floors > spectrum.residuals):
+        said.append(
+            "That residuals below their rounding floor mean more than the floor (condition number "
+            f"{spectrum.condition:.2g})."
+        )
+    return said
+
+
+def _number(value: float) -> float | None:
+    """JSON knows neither NaN nor infinity."""
+    return float(value) if math.isfinite(value) else None

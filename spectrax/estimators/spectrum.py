@@ -1,0 +1,155 @@
+"""What every estimator here returns: a Koopman operator on a dictionary, with eigenvalues that carry residuals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from spectrax.core.errors import ConfigError
+from spectrax.estimators.certificate import certificate
+from spectrax.estimators.precision import double_precision
+
+_UNVERIFIED = (
+    "These eigenvalues carry no residuals: a fit alone cannot tell spectrum from artefacts. Call .verified(pairs) with "
+    "held-out pairs, or .unverified() to take them as they are."
+)
+
+
+class KoopmanSpectrum:
+    """Eigenvalues and eigenfunctions of a Koopman operator compressed to a dictionary of N functions.
+
+    The operator acts on coefficient columns: (K g)(x) is psi(x) operator c for g = psi c; eigenfunction j is psi(x)
+    vectors[:, j]. Estimators make it; it is not changed afterwards.
+
+    Attributes:
+        residuals: (r,) of the eigenpairs on `held_out` pairs, or None before they are verified; see
+            `spectrax.estimators.qr.eigenpair_residuals`.
+        vectors: (N, r) complex, right eigenvectors of `operator` in columns.
+        operator: (N, N).
+        dictionary: the functions, (m, d) -> (m, N).
+        held_out: how many pairs the residuals were computed from.
+        condition: of the weighted dictionary matrix that was inverted; NaN where none was.
+        state: (N, d) coefficients of the state in the dictionary, or None: what `predict` reads states with.
+        in_sample: the residuals are of the pairs that the operator was fitted to.
+        stochastic: the residuals are of the averaged operator, from two images of each point.
+        variances: (r,) what noise adds to the squared residuals, where `stochastic`.
+        floors: (r,) below which rounding decides a residual, or None.
+        isometry_defect: how far the operator is from preserving norms on the dictionary's span, on the pairs of the
+            residuals; NaN before they are verified.
+    """
+
+    def __init__(
+        self,
+        eigenvalues: ArrayLike,
+        residuals: ArrayLike | None,
+        vectors: ArrayLike,
+        operator: ArrayLike,
+        dictionary: Any,
+        held_out: int = 0,
+        condition: float = float("nan"),
+        *,
+        state: ArrayLike | None = None,
+        in_sample: bool = False,
+        stochastic: bool = False,
+        variances: ArrayLike | None = None,
+        floors: ArrayLike | None = None,
+        isometry_defect: float = float("nan"),
+        accepted: bool = False,
+    ):
+        """`accepted`: eigenvalues are given without residuals too."""
+        self._eigenvalues = np.asarray(eigenvalues, complex)
+        self.residuals = None if residuals is None else np.asarray(residuals, float)
+        self.vectors, self.operator = np.asarray(vectors), np.asarray(operator)
+        self.dictionary, self.held_out, self.condition = dictionary, int(held_out), float(condition)
+        self.state = None if state is None else np.asarray(state)
+        self.in_sample, self.stochastic = bool(in_sample), bool(stochastic)
+        self.variances = None if variances is None else np.asarray(variances, float)
+        self.floors = None if floors is None else np.asarray(floors, float)
+        self.isometry_defect = float(isometry_defect)
+        self._accepted = bool(accepted)
+        self._check()
+
+    def _check(self) -> None:
+        rank, size = len(self._eigenvalues), self.operator.shape[0]
+        shapes = {"vectors": (size, rank), "operator": (size, size)}
+        if self.residuals is not None:
+            shapes["residuals"] = (rank,)
+        for name, shape in shapes.items():
+            if getattr(self, name).shape != shape:
+                raise ConfigError(
+                    f"A spectrum of {rank} eigenvalues on {size} functions needs {name} of shape {shape}, not "
+                    f"{getattr(self, name).shape}."
+                )
+
+    @property
+    def eigenvalues(self) -> np.ndarray:
+        """(r,) complex. Raises `ConfigError` where neither residuals stand beside them nor `unverified` was called."""
+        if self.residuals is None and not self._accepted:
+            raise ConfigError(_UNVERIFIED)
+        return self._eigenvalues
+
+    def unverified(self) -> KoopmanSpectrum:
+        """The same, with eigenvalues that may be read without residuals."""
+        return self._changed(accepted=True)
+
+    def verified(self, pairs: Any, chunk: int = 4096, in_sample: bool = False) -> KoopmanSpectrum:
+        """The same with residuals of its eigenpairs on `pairs`, in the data form (ResDMD, arXiv 2111.14889, eq. 3.2).
+
+        `pairs` (`spectrax.estimators.snapshots.Pairs`) should be held out: those that the operator was fitted to say
+        too little, and nothing once there are as few of them as functions; `in_sample` owns up to it. Pairs with a
+        second image give the residual of the averaged operator. `chunk` pairs are in memory at a time. Raises
+        `ConfigError` where there are fewer pairs than functions; warns where the dictionary is ill-conditioned.
+        """
+        from spectrax.estimators.verification import verification
+
+        return self._changed(**verification(self, pairs, chunk), in_sample=in_sample)
+
+    def eigenfunctions(self, x: ArrayLike) -> np.ndarray:
+        """(m, r) complex values at states x (m, d)."""
+        return self._features(x) @ self.vectors
+
+    def predict(self, x: ArrayLike, steps: int) -> np.ndarray:
+        """States (batch, steps, d) at steps 1 ... `steps` after x (batch, d): psi(x) K^n read by `state`.
+
+        Raises `ConfigError` where the estimator kept no coefficients of the state.
+        """
+        if self.state is None:
+            raise ConfigError("This spectrum does not know how to read states from its dictionary: fit an estimator.")
+        features, states = self._features(x), []
+        real = not np.iscomplexobj(np.asarray(x))
+        for _ in range(steps):
+            features = features @ self.operator
+            read = features @ self.state
+            states.append(read.real if real else read)
+        return np.stack(states, axis=1)
+
+    def certificate(self, threshold: float, isometry: bool = False) -> dict[str, Any]:
+        """What may and what may not be claimed, ready for JSON; see `spectrax.estimators.certificate`.
+
+        `threshold`: the largest residual that is certified. `isometry`: the system preserves the measure that the
+        pairs sample. Raises `ConfigError` without residuals.
+        """
+        if self.residuals is None:
+            raise ConfigError(_UNVERIFIED)
+        return certificate(self, threshold, isometry)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What can be stored of it: arrays by name; the dictionary is not among them."""
+        kept = {"eigenvalues": self._eigenvalues, "vectors": self.vectors, "operator": self.operator}
+        for name in ("residuals", "state", "variances", "floors"):
+            if getattr(self, name) is not None:
+                kept[name] = getattr(self, name)
+        numbers = {name: np.asarray(getattr(self, name)) for name in ("held_out", "condition", "isometry_defect")}
+        return kept | numbers
+
+    def _features(self, x: ArrayLike) -> np.ndarray:
+        with double_precision():
+            return np.asarray(self.dictionary(np.atleast_2d(np.asarray(x))))
+
+    def _changed(self, **changes: Any) -> KoopmanSpectrum:
+        names = ("residuals", "vectors", "operator", "dictionary", "held_out", "condition", "state", "in_sample")
+        names += ("stochastic", "variances", "floors", "isometry_defect")
+        kept = {name: getattr(self, name) for name in names}
+        return KoopmanSpectrum(self._eigenvalues, **(kept | {"accepted": self._accepted} | changes))
