@@ -79,12 +79,13 @@ def _here(config: "DictConfig", depth: int) -> dict[str, Any]:
     with ThreadPoolExecutor() as pool:
         # Compiling the step takes longest, and leaves Python free.
         step = pool.submit(step_cost) if step_cost else None
-        modules = costs(experiment, depth)
+        modules = costs(experiment, depth) if step_cost else []
     return {
         "experiment": experiment.name,
         "device": devices.describe_devices(),
         "device_memory_bytes": device_memory(),
         "modules": modules,
+        "estimator": None if step_cost else estimator(experiment),
         "training_step": dataclasses.asdict(step.result()) if step else None,
         "batch_size": config.trainer.get("batch_size"),
         "data": dataclasses.asdict(experiment.dataset.card()),
@@ -95,7 +96,10 @@ def _there(config: "DictConfig", depth: int, wanted: "Topology", effort: str) ->
     """The experiment, with its step compiled for a slice that is not here; printed as it becomes known."""
     from spectrax import slice_description
     from spectrax.assembly import assemble
+    from spectrax.config.build import build
 
+    if not hasattr(build(config.trainer), "lowered_step"):
+        raise ConfigError(f"{config.trainer._target_} takes no steps that could be compiled. Leave out topology=.")
     pending = slice_description.begin(config, wanted, effort)
     plain = assemble(_on_one_device(config))
     found = {
@@ -131,6 +135,20 @@ def costs(experiment: "Experiment", depth: int) -> list[dict[str, Any]]:
     return [dataclasses.asdict(cost) for cost in found]
 
 
+def estimator(experiment: "Experiment") -> dict[str, Any]:
+    """What is fitted where nothing is trained: its class, the functions of its dictionary, and what it is fitted to."""
+    made = experiment.make_model()
+    try:
+        size = getattr(getattr(made, "dictionary", None), "size", None)
+    except ConfigError:  # the data decide it
+        size = None
+    return {
+        "kind": f"{type(made).__module__}.{type(made).__qualname__}",
+        "functions": size,
+        "examples": experiment.dataset.spec.splits["train"],
+    }
+
+
 def device_memory() -> int | None:
     """Bytes that one device has; on a CPU those of the machine; None when unknown."""
     import jax
@@ -147,8 +165,11 @@ def _print(config: "DictConfig", found: "Mapping[str, Any]") -> None:
 
     console = standard_output()
     console.print(experiment_text.graph(config))
-    console.print(experiment_text.modules(found["modules"]))
-    console.print(experiment_text.totals(found["modules"]), markup=False)
+    if found["modules"]:
+        console.print(experiment_text.modules(found["modules"]))
+        console.print(experiment_text.totals(found["modules"]), markup=False)
+    if found.get("estimator") is not None:
+        console.print(experiment_text.estimator(found["estimator"]), markup=False)
     if found.get("training_step") is not None:
         console.print(experiment_text.training_step(found), markup=False)
     console.print(experiment_text.card(found["data"]), markup=False)

@@ -8,7 +8,7 @@ from spectrax.config.shell import leave, plain_command
 from spectrax.core.errors import CheckpointError, ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from etils import epath
     from omegaconf import DictConfig
@@ -66,12 +66,31 @@ class LoadedRun:
         from spectrax.parallel.layout import check_batch
 
         loader = self.experiment.loader
-        if not loader.examples(split):
-            splits = [name for name in ("train", "validation", "test") if loader.examples(name)]
-            raise ConfigError(f"The dataset has no split {split!r}. Choose one of: {', '.join(splits)}.")
+        names = ("train", "validation", "test")
+        self._check_split(split, [name for name in names if loader.examples(name)])
         check_batch(self.experiment.layout, self.config.trainer.eval_batch_size, "trainer.eval_batch_size")
         metrics, _ = self._inference.evaluate(self._weights, loader.evaluation(split))
         return metrics
+
+    def _check_split(self, split: str, there: "Iterable[str]") -> None:
+        if split not in there:
+            raise ConfigError(f"The dataset has no split {split!r}. Choose one of: {', '.join(there)}.")
+
+
+@dataclasses.dataclass(frozen=True)
+class FittedRun(LoadedRun):
+    """A run that fitted in closed form: `model` is what it fitted, such as a Koopman spectrum with its residuals."""
+
+    def predict(self, inputs: Any) -> Any:
+        """Raises `ConfigError`: what was fitted has methods of its own."""
+        raise ConfigError(
+            f"This run fitted a {type(self.model).__name__}, which is asked itself: see `.model` of the loaded run."
+        )
+
+    def evaluate(self, split: str = "test") -> dict[str, float]:
+        """Metrics over a whole split. Raises `ConfigError` when the dataset has no such split."""
+        self._check_split(split, self.dataset.spec.splits)
+        return self._inference(split)
 
 
 def load_run(run: str, step: int | str = "best", overrides: list[str] | None = None) -> LoadedRun:
@@ -103,13 +122,19 @@ def _open(path: Path, config: "DictConfig", step: int | str) -> LoadedRun:
     import jax
 
     from spectrax.assembly import assemble
+    from spectrax.config.build import build
     from spectrax.core import remote, trees
     from spectrax.fitted_weights import restored
     from spectrax.training.checkpoints import Checkpoints
     from spectrax.training.inference import Inference
     from spectrax.training.state import abstract_weights
 
-    experiment = assemble(config)
+    experiment, trainer = assemble(config), build(config.trainer)
+    if hasattr(trainer, "opened"):
+        if str(step) not in ("best", "last", "1"):
+            raise CheckpointError(f"{path} was fitted in one step, and has no step {step}. Choose best, last or 1.")
+        fitted, judged = trainer.opened(experiment, remote.home(path))
+        return FittedRun(config, experiment, fitted, 1, path, judged, None)
     graph, weights = abstract_weights(experiment.make_model, experiment.layout)
     home = remote.home(path)
     checkpoints = Checkpoints(home / "checkpoints", read_only=True)

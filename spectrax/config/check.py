@@ -3,6 +3,7 @@
 Each problem names the full key and the next step. Nothing is built, and no device is touched.
 """
 
+import dataclasses
 import inspect
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -54,7 +55,8 @@ def check(
     if not problems:
         tree = OmegaConf.to_container(config, resolve=True)
         written = dict(flat(OmegaConf.to_container(config, resolve=False)))
-        problems = [*_top_level(tree, top_level, needed), *_nodes(tree, "", allowed, written)]
+        nouns = {**_NOUNS, **_taken_by_the_trainer(tree.get("trainer"), allowed)}
+        problems = [*_top_level(tree, top_level, needed), *_nodes(tree, "", _Rules(allowed, written, nouns))]
     raise_all(problems)
 
 
@@ -106,44 +108,69 @@ def _top_level(tree: Mapping[str, Any], known: set[str] | None, needed: Iterable
             yield f"seed={tree[key]} should be from 0 to {_SEEDS.stop - 1}."
 
 
-def _nodes(tree: Any, path: str, allowed: tuple[str, ...], written: Mapping[str, Any]) -> Iterator[str]:
+@dataclasses.dataclass(frozen=True)
+class _Rules:
+    """What the nodes of a config are judged by.
+
+    Attributes:
+        allowed: packages that `_target_`s may come from.
+        written: dotted key to value, references as they are written.
+        nouns: by path, what a node must make.
+    """
+
+    allowed: tuple[str, ...]
+    written: Mapping[str, Any]
+    nouns: Mapping[str, Any]
+
+    def noun(self, path: str) -> Any:
+        """The protocol that the node of this path must make; Any for others."""
+        group, _, name = path.partition(".")
+        return _MANY[group] if group in _MANY and name and "." not in name else self.nouns.get(path, Any)
+
+
+def _taken_by_the_trainer(node: Any, allowed: tuple[str, ...]) -> Mapping[str, Any]:
+    """Nouns that the trainer's class takes in the place of the usual ones: a direct trainer wants an estimator. What is
+    wrong with the class itself is told where it is judged."""
+    if not isinstance(node, Mapping) or "_target_" not in node:
+        return {}
+    try:
+        return getattr(resolve(node["_target_"], allowed), "takes", {})
+    except ConfigError:
+        return {}
+
+
+def _nodes(tree: Any, path: str, rules: _Rules) -> Iterator[str]:
     """Problems of every `_target_` node, outermost first. What refers to another key is judged there, once."""
-    if _is_reference(written.get(path)):
+    if _is_reference(rules.written.get(path)):
         return
     if isinstance(tree, Mapping):
         if "_target_" in tree:
-            yield from _node(tree, path, allowed, written)
+            yield from _node(tree, path, rules)
         for key, value in tree.items():
-            yield from _nodes(value, f"{path}.{key}" if path else str(key), allowed, written)
+            yield from _nodes(value, f"{path}.{key}" if path else str(key), rules)
     elif isinstance(tree, list):
         for index, value in enumerate(tree):
-            yield from _nodes(value, f"{path}.{index}", allowed, written)
+            yield from _nodes(value, f"{path}.{index}", rules)
 
 
 def _is_reference(value: Any) -> bool:
     return isinstance(value, str) and value.startswith("${")
 
 
-def _node(node: Mapping[str, Any], path: str, allowed: tuple[str, ...], written: Mapping[str, Any]) -> Iterator[str]:
+def _node(node: Mapping[str, Any], path: str, rules: _Rules) -> Iterator[str]:
     for key in node:
         if key.startswith("_") and key not in ("_target_", "_partial_"):
             yield f"{path}.{key} is not supported; _target_ and _partial_ are."
     try:
-        target = resolve(node["_target_"], allowed)
+        target = resolve(node["_target_"], rules.allowed)
     except ConfigError as error:
         yield f"{path}._target_: {error}"
         return
-    noun = _noun(path)
+    noun = rules.noun(path)
     if mismatch(Made(target, node.get("_partial_", False)), noun):
-        yield f"{path}._target_: {node['_target_']} makes no {noun.__name__} (see spectrax.core.protocols)."
+        yield f"{path}._target_: {node['_target_']} makes no {noun.__name__} (see {noun.__module__})."
         return
-    yield from _arguments(node, path, target, allowed, written)
-
-
-def _noun(path: str) -> Any:
-    """The protocol that the node of this path must make; Any for others."""
-    group, _, name = path.partition(".")
-    return _MANY[group] if group in _MANY and name and "." not in name else _NOUNS.get(path, Any)
+    yield from _arguments(node, path, target, rules)
 
 
 def _parameters(target: Any) -> Mapping[str, inspect.Parameter] | None:
@@ -156,9 +183,7 @@ def _parameters(target: Any) -> Mapping[str, inspect.Parameter] | None:
         return None
 
 
-def _arguments(
-    node: Mapping[str, Any], path: str, target: Any, allowed: tuple[str, ...], written: Mapping[str, Any]
-) -> Iterator[str]:
+def _arguments(node: Mapping[str, Any], path: str, target: Any, rules: _Rules) -> Iterator[str]:
     parameters = _parameters(target)
     if parameters is None:
         return
@@ -177,8 +202,8 @@ def _arguments(
         yield f"{path}.{key} is missing; {node['_target_']} needs it."
     hints = annotations(target)
     for key in sorted(given & named & hints.keys()):
-        wanted = mismatch(_made(node[key], allowed), hints[key])
-        if wanted and written.get(f"{path}.{key}") != "${seed}":  # said once, of the seed itself
+        wanted = mismatch(_made(node[key], rules.allowed), hints[key])
+        if wanted and rules.written.get(f"{path}.{key}") != "${seed}":  # said once, of the seed itself
             yield f"{path}.{key}={_shown(node[key])!r} should be {wanted}."
 
 

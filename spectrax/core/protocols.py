@@ -282,11 +282,13 @@ class Observed:
     Attributes:
         metrics: scalars by name, written as a split of the callback's name.
         figures: Matplotlib figures by name, saved in the run directory.
+        documents: what JSON can hold by name, written into the run directory as `<name>.json`.
         stop: why the run should end here; None to go on.
     """
 
     metrics: Mapping[str, float] = dataclasses.field(default_factory=dict)
     figures: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    documents: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     stop: str | None = None
 
 

@@ -51,6 +51,12 @@ def totals(rows: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
+def estimator(found: Mapping[str, Any]) -> str:
+    """What is fitted in closed form, in a sentence."""
+    on = "" if found["functions"] is None else f" on a dictionary of {found['functions']:,} functions"
+    return f"Fitted in closed form by {found['kind']}{on}, to {found['examples']:,} training examples."
+
+
 def training_step(found: Mapping[str, Any]) -> str:
     """What a step costs, and the memory that it needs beside the memory that there is, in a sentence."""
     step, memory = found["training_step"], found["device_memory_bytes"]

@@ -9,7 +9,10 @@ from numpy.typing import ArrayLike
 
 from spectrax.core.errors import ConfigError
 from spectrax.estimators.certificate import certificate
+from spectrax.estimators.invertibility import FibreVariance
 from spectrax.estimators.precision import double_precision
+from spectrax.estimators.snapshots import Pairs
+from spectrax.estimators.verification import verification
 
 _UNVERIFIED = (
     "These eigenvalues carry no residuals: a fit alone cannot tell spectrum from artefacts. Call .verified(pairs) with "
@@ -38,6 +41,7 @@ class KoopmanSpectrum:
         floors: (r,) below which rounding decides a residual, or None.
         isometry_defect: how far the operator is from preserving norms on the dictionary's span, on the pairs of the
             residuals; NaN before they are verified.
+        fibre: whether states far apart share an image, on the pairs of the residuals; None before they are verified.
     """
 
     def __init__(
@@ -56,6 +60,7 @@ class KoopmanSpectrum:
         variances: ArrayLike | None = None,
         floors: ArrayLike | None = None,
         isometry_defect: float = float("nan"),
+        fibre: FibreVariance | None = None,
         accepted: bool = False,
     ):
         """`accepted`: eigenvalues are given without residuals too."""
@@ -67,7 +72,7 @@ class KoopmanSpectrum:
         self.in_sample, self.stochastic = bool(in_sample), bool(stochastic)
         self.variances = None if variances is None else np.asarray(variances, float)
         self.floors = None if floors is None else np.asarray(floors, float)
-        self.isometry_defect = float(isometry_defect)
+        self.isometry_defect, self.fibre = float(isometry_defect), fibre
         self._accepted = bool(accepted)
         self._check()
 
@@ -94,16 +99,14 @@ class KoopmanSpectrum:
         """The same, with eigenvalues that may be read without residuals."""
         return self._changed(accepted=True)
 
-    def verified(self, pairs: Any, chunk: int = 4096, in_sample: bool = False) -> KoopmanSpectrum:
+    def verified(self, pairs: Pairs, chunk: int = 4096, in_sample: bool = False) -> KoopmanSpectrum:
         """The same with residuals of its eigenpairs on `pairs`, in the data form (ResDMD, arXiv 2111.14889, eq. 3.2).
 
-        `pairs` (`spectrax.estimators.snapshots.Pairs`) should be held out: those that the operator was fitted to say
+        `pairs` should be held out: those that the operator was fitted to say
         too little, and nothing once there are as few of them as functions; `in_sample` owns up to it. Pairs with a
         second image give the residual of the averaged operator. `chunk` pairs are in memory at a time. Raises
         `ConfigError` where there are fewer pairs than functions; warns where the dictionary is ill-conditioned.
         """
-        from spectrax.estimators.verification import verification
-
         return self._changed(**verification(self, pairs, chunk), in_sample=in_sample)
 
     def eigenfunctions(self, x: ArrayLike) -> np.ndarray:
@@ -148,8 +151,12 @@ class KoopmanSpectrum:
         with double_precision():
             return np.asarray(self.dictionary(np.atleast_2d(np.asarray(x))))
 
-    def _changed(self, **changes: Any) -> KoopmanSpectrum:
+    def arguments(self) -> dict[str, Any]:
+        """What a constructor needs to make the same again, the dictionary among it; what a run saves."""
         names = ("residuals", "vectors", "operator", "dictionary", "held_out", "condition", "state", "in_sample")
-        names += ("stochastic", "variances", "floors", "isometry_defect")
+        names += ("stochastic", "variances", "floors", "isometry_defect", "fibre")
         kept = {name: getattr(self, name) for name in names}
-        return KoopmanSpectrum(self._eigenvalues, **(kept | {"accepted": self._accepted} | changes))
+        return {"eigenvalues": self._eigenvalues, **kept, "accepted": self._accepted}
+
+    def _changed(self, **changes: Any) -> KoopmanSpectrum:
+        return KoopmanSpectrum(**(self.arguments() | changes))

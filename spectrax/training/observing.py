@@ -9,6 +9,7 @@ from typing import Any
 
 from spectrax.core import trees
 from spectrax.core.errors import ConfigError
+from spectrax.core.files import write_json
 from spectrax.core.protocols import Batch, Callback, Loader, Observed
 from spectrax.parallel import agreement
 from spectrax.parallel.layout import Layout
@@ -135,4 +136,7 @@ class Observers:
             return Observed()
         for title, figure in said.figures.items():
             figures.save_figure(figure, self._run_dir / "figures" / f"{name}_{title}.png")
+        for title, document in said.documents.items():
+            if agreement.is_writer():
+                write_json(self._run_dir / f"{title}.json", document)
         return said

@@ -1,0 +1,203 @@
+"""The direct trainer: an answer in closed form, fitted once, judged on the splits that it has not seen."""
+
+import dataclasses
+import json
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import jax
+import numpy as np
+
+from spectrax.core import array_files, remote
+from spectrax.core.direct_protocols import DirectTask, Estimator, Judgement
+from spectrax.core.errors import CheckpointError, ConfigError, NonFiniteLoss
+from spectrax.core.files import atomic_write, write_json
+from spectrax.core.protocols import Experiment, Summary
+from spectrax.parallel import agreement
+from spectrax.parallel.devices import describe_devices
+from spectrax.training import figures
+from spectrax.training.writing import Writers
+
+logger = logging.getLogger("spectrax")
+
+_STEP = 1  # an answer in closed form takes one
+_FILE = f"checkpoints/step_{_STEP}/fitted.npz"
+
+
+@dataclasses.dataclass(frozen=True)
+class Direct:
+    """Fitting in closed form: EDMD and its kin.
+
+    The run directory is that of every run. What was fitted lies in `checkpoints/step_1/fitted.npz`, documents of the
+    task, such as `certificate.json`, beside the summary. A run that was interrupted goes on with what it had fitted.
+
+    Attributes:
+        eval_batch_size: examples per batch where a task forecasts; changes no metric by more than rounding.
+        select_by: the metric by which `report` compares runs of this kind; nothing is chosen within one.
+        select_mode: whether more or less of it is better.
+        figures: whether the task's figures are drawn.
+
+    Raises:
+        ConfigError: for a batch of no examples.
+    """
+
+    takes: ClassVar[dict[str, type]] = {"model": Estimator, "task": DirectTask}  # in the place of the usual nouns
+
+    eval_batch_size: int = 128
+    select_by: str = "loss"
+    select_mode: Literal["max", "min"] = "min"
+    figures: bool = True
+
+    def __post_init__(self) -> None:
+        if self.eval_batch_size < 1:
+            raise ConfigError(f"trainer.eval_batch_size={self.eval_batch_size} must be at least 1.")
+
+    def run(self, experiment: Experiment) -> Summary:
+        """Fit, judge, draw and write; or find that it was done.
+
+        Raises:
+            NonFiniteLoss: when what was fitted is not finite.
+        """
+        _check(experiment)
+        home = remote.home(experiment.run_dir)
+        finished = _finished(home)
+        if finished is not None:
+            return finished
+        began = time.perf_counter()
+        writers = Writers(experiment.writers if agreement.is_writer() else [])
+        try:
+            writers.open(experiment.run_dir, 0, _STEP, {})
+            fitted, rate = self._fitted(experiment, home)
+            metrics = self._judged(experiment, fitted, writers)
+            writers.marks()
+        finally:
+            writers.close()
+        summary = Summary(
+            experiment=experiment.name,
+            run_dir=str(home),
+            step=_STEP,
+            parameters=count(fitted),
+            metrics=metrics,
+            best_step=None,
+            selected_on=None,
+            examples_per_second=rate,
+            seconds=time.perf_counter() - began,
+            compile_seconds=0.0,
+            device=describe_devices(),
+        )
+        if agreement.is_writer():
+            write_json(experiment.run_dir / "summary.json", dataclasses.asdict(summary))
+        return summary
+
+    def opened(self, experiment: Experiment, home: Any) -> tuple[Any, Callable[[str], dict[str, float]]]:
+        """What a run fitted, and its metrics by split.
+
+        Raises:
+            CheckpointError: when it has fitted nothing yet, or the file cannot be read.
+        """
+        if not (home / _FILE).exists():
+            raise CheckpointError(f"{home} holds nothing fitted yet. Run its training command first.")
+        fitted, estimator = _read(experiment, home), experiment.make_model()
+
+        def judged(split: str) -> dict[str, float]:
+            judgement = experiment.task.judge(fitted, experiment.dataset, split, estimator, experiment.seed)
+            return dict(judgement.metrics)
+
+        return fitted, judged
+
+    def _fitted(self, experiment: Experiment, home: Any) -> tuple[Any, float]:
+        """What is fitted to the training split, saved; and how many of its parts were taken per second, 0 when it had
+        been fitted before."""
+        if (home / _FILE).exists():
+            logger.info("Going on with what was fitted before.")
+            return _read(experiment, home), 0.0
+        given = experiment.task.given(experiment.dataset, "train")
+        logger.info("Fitting to %s ...", f"{len(given):,} examples")
+        start = time.perf_counter()
+        fitted = experiment.make_model().fit(given, experiment.seed)
+        seconds = time.perf_counter() - start
+        _refuse_what_is_not_finite(fitted)
+        logger.info("Fitted in %.2f s.", seconds)
+        agreement.on_first(lambda: _write(home, array_files.to_bytes(fitted)))
+        return fitted, len(given) / max(seconds, 1e-9)
+
+    def _judged(self, experiment: Experiment, fitted: Any, writers: Writers) -> dict[str, float]:
+        """Metrics of every split but that of training; figures and documents of the last one, the test split."""
+        splits = [name for name in ("validation", "test") if name in experiment.dataset.spec.splits] or ["train"]
+        metrics: dict[str, float] = {}
+        for split in splits:
+            judgement = experiment.task.judge(
+                fitted, experiment.dataset, split, experiment.make_model(), experiment.seed
+            )
+            writers.write(_STEP, split, judgement.metrics)
+            metrics |= {f"final.{split}.{name}": float(value) for name, value in judgement.metrics.items()}
+            if split == splits[-1]:
+                self._shown(experiment.run_dir, split, judgement)
+        return metrics
+
+    def _shown(self, run_dir: Path, split: str, judgement: Judgement) -> None:
+        for name, document in judgement.documents.items():
+            if agreement.is_writer():
+                write_json(run_dir / f"{name}.json", document)
+        if self.figures:
+            for name, draw in judgement.figures.items():
+                figures.save_figure(draw(), run_dir / "figures" / f"{split}_{name}.png")
+
+
+def count(fitted: Any) -> int:
+    """Numbers in what was fitted: the largest of its arrays, such as the matrix of an operator."""
+    return max((leaf.size for leaf in _arrays(fitted)), default=0)
+
+
+def _check(experiment: Experiment) -> None:
+    if not experiment.dataset.spec.splits.get("train"):
+        raise ConfigError("The dataset has no training examples. Choose another dataset.")
+
+
+def _arrays(value: Any) -> list[np.ndarray]:
+    """All arrays of a result, those of its parts too."""
+    if isinstance(value, np.ndarray | jax.Array):
+        return [np.asarray(value)]
+    if isinstance(value, list | tuple):
+        return [array for part in value for array in _arrays(part)]
+    if dataclasses.is_dataclass(value) or hasattr(value, "arguments"):
+        return [array for part in array_files.arguments(value).values() for array in _arrays(part)]
+    return []
+
+
+def _refuse_what_is_not_finite(fitted: Any) -> None:
+    if not all(np.isfinite(array).all() for array in _arrays(fitted) if array.dtype.kind in "fc"):
+        raise NonFiniteLoss(
+            "What was fitted is not finite. Look at the data (NaN, constant columns), or choose another dictionary, "
+            "another solver or more regularisation."
+        )
+
+
+def _write(home: Any, content: bytes) -> None:
+    path = home / _FILE
+    if remote.is_remote(path):
+        with remote.told(path, "written"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+    else:
+        with atomic_write(path) as file:
+            file.write(content)
+
+
+def _read(experiment: Experiment, home: Any) -> Any:
+    """The saved result, made of classes of Spectrax or of the estimator's own package."""
+    kind = getattr(experiment.make_model, "func", experiment.make_model)
+    return array_files.from_bytes(
+        (home / _FILE).read_bytes(), ("spectrax", kind.__module__.partition(".")[0]), f"{home}/{_FILE}"
+    )
+
+
+def _finished(home: Any) -> Summary | None:
+    """The summary of a run that has nothing left to do, read where all processes find the same."""
+    path = home / "summary.json"
+    if not path.exists() or not (home / _FILE).exists():
+        return None
+    return dataclasses.replace(Summary(**json.loads(path.read_text())), already_finished=True)
