@@ -81,7 +81,7 @@ class Chunks:
             advance(chunk.count)
 
     def arrays(self, split: str, field: str) -> Iterator[np.ndarray]:
-        """float32 (count, *shape) of each chunk of a split in order. Raises `DataMissing` when one was damaged."""
+        """(count, *shape) of each chunk of a split in order. Raises `DataMissing` when one was damaged."""
         for chunk in self.chunks:
             if chunk.split != split:
                 continue
@@ -94,7 +94,10 @@ class Chunks:
 
     def _make(self, examples: Examples, chunk: Chunk) -> None:
         values = examples.examples(chunk.split, chunk.first, chunk.count)
-        values = {name: self._checked(chunk, name, np.asarray(values[name], np.float32)) for name in self.fields}
+        values = {
+            name: self._checked(chunk, name, np.asarray(values[name], field.dtype))
+            for name, field in self.fields.items()
+        }
         path = self.directory / chunk.name
         with atomic_write(path) as file:
             np.savez(file, **values)

@@ -118,10 +118,11 @@ def _merge(
     chunks: Chunks, split: str, name: str, source: FieldSource, directory: Path, told: Callable[[Any], None]
 ) -> np.ndarray:
     shape = (source.splits[split], *source.fields[name].shape)
-    merged = np.lib.format.open_memmap(directory / f"{split}_{name}.npy", "w+", np.dtype("<f4"), shape)
+    dtype = np.dtype(source.fields[name].dtype).newbyteorder("<")
+    merged = np.lib.format.open_memmap(directory / f"{split}_{name}.npy", "w+", dtype, shape)
     first = 0
     for part in chunks.arrays(split, name):
-        told(np.ascontiguousarray(part, "<f4"))
+        told(np.ascontiguousarray(part, dtype))
         merged[first : first + len(part)] = part
         first += len(part)
     merged.flush()

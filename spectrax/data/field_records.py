@@ -23,7 +23,7 @@ def write(
     """Write all splits to `directory/NAME/VERSION`, as TFDS lays data sets out.
 
     Args:
-        arrays: split to field to float32 (examples, *shape); may lie on disk.
+        arrays: split to field to (examples, *shape); may lie on disk.
         card: gives name, version, description and terms.
         advance: told how many examples were written.
     """
@@ -32,7 +32,7 @@ def write(
     directory.mkdir(parents=True)
     # As bytes they are written a hundred times as fast as in lists of numbers.
     tensors = {
-        name: tfds.features.Tensor(shape=field.shape, dtype=np.float32, encoding="bytes", doc=field.meaning)
+        name: tfds.features.Tensor(shape=field.shape, dtype=np.dtype(field.dtype), encoding="bytes", doc=field.meaning)
         for name, field in fields.items()
     }
     features = tfds.features.FeaturesDict(tensors)

@@ -15,7 +15,7 @@ class Examples(Protocol):
     """Examples that can be had, any of them at any time."""
 
     def examples(self, split: str, first: int, count: int) -> dict[str, np.ndarray]:
-        """Examples `first` to `first + count` of a split: float32 (count, *shape) for each field."""
+        """Examples `first` to `first + count` of a split: (count, *shape) for each field."""
 
 
 class FieldSource(Protocol):
@@ -25,7 +25,7 @@ class FieldSource(Protocol):
         name: lower_snake_case, of the prepared directory; never that of a published benchmark for what is made here.
         option: what `dataset=` calls it.
         version: changes whenever the same settings come to give other examples.
-        fields: of an example as it is prepared, all float32.
+        fields: of an example as it is prepared, float32 or float64.
         splits: examples by split.
         chunk: how many examples are made at once.
         in_processes: chunks are made by one thread each, so that processes share the work; else they are made one after

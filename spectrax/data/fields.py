@@ -1,30 +1,25 @@
 """Fields of partial differential equations: inputs and targets on grids or point clouds, prepared once, seen whole."""
 
-import zipfile
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spectrax.core.errors import ConfigError, DataMissing, UnreadableFile
-from spectrax.core.protocols import DataCard, DatasetSpec, FieldSpec
+from spectrax.core.errors import ConfigError, UnreadableFile
+from spectrax.core.protocols import DatasetSpec, FieldSpec
 from spectrax.data import prepared
 from spectrax.data.field_moments import Normalisation, moments
-from spectrax.data.field_preparation import FieldPreparation
-from spectrax.data.field_source import FieldSource, digest, thinned, thinned_size
+from spectrax.data.field_source import FieldSource, thinned, thinned_size
+from spectrax.data.prepared_source import PreparedSource, read_arrays
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from spectrax.core.protocols import Stored
 
-# What NumPy raises of a file that is cut short, damaged or packed as it does not know.
-_DAMAGE = (OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 
-
-class Fields:
+class Fields(PreparedSource):
     """A data set of fields.
 
     Examples have, all float32, "input" (n1, ..., nd, in_channels), or (points, in_channels) for a point cloud, and
@@ -67,12 +62,10 @@ class Fields:
         size: str | None = None,
         sizes: Mapping[str, Any] | None = None,
     ):
-        if processes is not None and processes < 1:
-            raise ConfigError(f"dataset.processes={processes} must be at least 1, or null for all processors.")
-        self.source, self.normalise, self._processes = source, normalise, processes
+        super().__init__(source, data_dir, processes)
+        self.normalise = normalise
         self._prepared_grid = source.fields["input"].shape[:-1]
         self._strides = _strides(subsample, self._prepared_grid)
-        self.directory = Path(data_dir).expanduser() / source.name / f"{source.version}-{digest(source.facts())}"
         fields = {name: self._seen_spec(field) for name, field in source.fields.items()}
         stated = {"grid": list(grid or []), "points": points, "in_channels": in_channels, "out_channels": out_channels}
         _check_stated(fields, {key: value for key, value in stated.items() if value})
@@ -80,33 +73,14 @@ class Fields:
         splits = {name: _chosen(name, size, wanted.get(name)) for name, size in source.splits.items()}
         self.spec = DatasetSpec(fields, splits)
 
-    def card(self) -> DataCard:
-        """The data card, with the content hash of what is prepared."""
-        return self.source.card(self._content_hash())
-
-    def fingerprint(self) -> str:
-        """What was published and what is prepared of it; the settings alone of what is made here, whose last bits may
-        differ from machine to machine."""
-        return f"{self.directory.name} {self._content_hash() if self.source.published else ''}".strip()
-
-    def prepare(self, progress: bool = True) -> Path:
-        """Make or read the examples if they are not there; returns the prepared directory.
-
-        Raises:
-            DataMissing: naming the files that are wanted, what is wrong with them, or what the solver did not bear.
-        """
-        if not self.directory.is_dir():
-            FieldPreparation(self.directory, self.source, self._processes, self._command()).run(progress)
-        return self.directory
-
     def split(self, name: str) -> "Stored":
         """Random access to stored examples by TFDS."""
         size, chosen = self.source.splits[name], self.spec.splits[name]
-        return prepared.StoredSplit(self._prepared() / "tfds", name if chosen == size else f"{name}[:{chosen}]")
+        return prepared.StoredSplit(self.prepared() / "tfds", name if chosen == size else f"{name}[:{chosen}]")
 
     def stored(self, name: str) -> Iterator[dict[str, Any]]:
         """All stored examples of a split in order, read without TFDS."""
-        arrays = {field: self._array(name, field) for field in self.source.fields}
+        arrays = {field: self.array(name, field) for field in self.source.fields}
         for row in range(self.spec.splits[name]):
             yield {field: array[row] for field, array in arrays.items()}
 
@@ -128,18 +102,13 @@ class Fields:
         the field's shape, or of its channels alone, as `normalise` says."""
         rows = self.spec.splits["train"]
         names = [name for name in ("input", "target") if name in self.spec.fields]
-        arrays = {name: self._thinned(name, self._array("train", name)[:rows], 1) for name in names}
+        arrays = {name: self._thinned(name, self.array("train", name)[:rows], 1) for name in names}
         return {name: moments(array, self.normalise) for name, array in arrays.items()}
 
     def read(self, path: Path) -> dict[str, Any]:
         """A person's own example without its target: an .npy file of "input" in the prepared shape, or an .npz file of
         "input" and what else there is. Raises `UnreadableFile`."""
-        try:
-            with open(path, "rb") as file:
-                content = np.load(file, allow_pickle=False)
-                found = {"input": content} if isinstance(content, np.ndarray) else dict(content)
-        except _DAMAGE as error:
-            raise UnreadableFile(f"is no NumPy file of numbers ({error})") from error
+        found = read_arrays(path, "input")
         wanted = {name: field.shape for name, field in self.source.fields.items() if name != "target"}
         for name, shape in wanted.items():
             if name not in found or found[name].shape != shape or found[name].dtype.kind not in "fiub":
@@ -167,25 +136,6 @@ class Fields:
 
     def _on_grid(self, field: FieldSpec) -> bool:
         return field.shape[:-1] == self._prepared_grid
-
-    def _array(self, split: str, field: str) -> np.ndarray:
-        return np.load(self._prepared() / f"{split}_{field}.npy", mmap_mode="r", allow_pickle=False)
-
-    def _content_hash(self) -> str:
-        there = (self.directory / "card.json").is_file()
-        return prepared.read_card(self.directory)["content_hash"] if there else ""
-
-    def _prepared(self) -> Path:
-        if not self.directory.is_dir():
-            raise DataMissing(
-                f"{self.source.name} is not prepared in {self.directory}. Run, with the same dataset.* as here: "
-                f"{self._command()}"
-            )
-        return self.directory
-
-    def _command(self) -> str:
-        files = "DIR" if self.source.published else None
-        return prepared.command(self.source.option, manual_dir=files, data_dir=self.directory.parents[1])
 
 
 def _strides(subsample: Sequence[int] | None, grid: Sequence[int]) -> tuple[int, ...]:

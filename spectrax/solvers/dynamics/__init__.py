@@ -1,0 +1,1 @@
+"""Dynamical systems: what moves them, and where it is known exactly, the spectrum of their Koopman operator."""
