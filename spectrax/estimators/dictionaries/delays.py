@@ -1,0 +1,57 @@
+"""Observables of a state and of those that follow it."""
+
+import dataclasses
+from typing import Any, Self
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from spectrax.core.errors import ConfigError
+from spectrax.estimators.dictionaries.dictionary import check_dimension, fit_dictionary
+from spectrax.estimators.dictionaries.monomials import Monomials
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Delays:
+    """Observables g, K g, ... K^(delays-1) g: g of each of the states that `snapshots.delayed` put in a row.
+
+    Attributes:
+        delays: states in a row.
+        observables: a dictionary of one state, without the constant 1; None: the coordinates.
+        constant: whether 1 is added, once and first.
+    """
+
+    delays: int
+    observables: Any = None
+    constant: bool = True
+
+    def __post_init__(self) -> None:
+        if self.delays < 1:
+            raise ConfigError(f"delays={self.delays}: give 1 or more.")
+        if self.observables is None:
+            object.__setattr__(self, "observables", Monomials(degree=1, constant=False))
+
+    @property
+    def size(self) -> int:
+        return self.delays * self.observables.size + self.constant
+
+    def names(self) -> tuple[str, ...]:
+        blocks = [f"{name} at +{delay}" for delay in range(self.delays) for name in self.observables.names()]
+        return ("1",) * self.constant + tuple(blocks)
+
+    def fitted(self, x: np.ndarray, seed: int) -> Self:
+        self._check(x)
+        single = x[:, : x.shape[1] // self.delays]
+        return dataclasses.replace(self, observables=fit_dictionary(self.observables, single, seed))
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        self._check(x)
+        values = self.observables(x.reshape(len(x) * self.delays, -1)).reshape(len(x), -1)
+        return jnp.concatenate([jnp.ones((len(x), 1), values.dtype), values], axis=1) if self.constant else values
+
+    def _check(self, x: Any) -> None:
+        if x.ndim != 2 or x.shape[1] % self.delays:
+            check_dimension(
+                x, self.delays * max(1, x.shape[-1] // self.delays), f"A dictionary of {self.delays} delays"
+            )
