@@ -1,4 +1,8 @@
-"""Any network with the normalisation of its data inside: it sees encoded inputs, and what it gives is decoded."""
+"""Any network with the normalisation of its data inside: it sees encoded inputs, and what it gives is decoded.
+
+Examples are pairs of fields "input" and "target"; or windows of a trajectory, "window", for models that have states in
+their own units (`scaled`, `unscaled`) and give them back in the data's.
+"""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -15,6 +19,7 @@ Normalisation = Literal["location", "channel"]
 """What has moments of its own: every channel at every location (Li et al.'s unit Gaussian), or every channel."""
 
 PATH = "normaliser"
+WINDOW = "window"
 
 
 def normalised(
@@ -26,11 +31,11 @@ def normalised(
 
     Args:
         make_model: a class with arguments bound.
-        fields: of an example, "input" and "target" among them.
+        fields: of an example, "input" and "target" among them, or "window" (frames, *state).
 
     Raises:
-        ConfigError: when the model is made by a function, which has no subclass; once it is made, when it gives no
-            fields but their coefficients, or fields of another shape.
+        ConfigError: when the model is made by a function, which has no subclass, or knows no windows where the data are
+            such; once it is made, when it gives no fields but their coefficients, or fields of another shape.
     """
     kind = getattr(make_model, "func", make_model)
     if not isinstance(kind, type):
@@ -38,11 +43,20 @@ def normalised(
             f"dataset.normalise={normalisation} needs a model whose _target_ is a class, and {kind.__name__} is none. "
             "Name the class, or set dataset.normalise=null."
         )
-    shapes = {name: _shape(fields[name], normalisation) for name in ("input", "target")}
+    windows = WINDOW in fields
+    if windows and not hasattr(kind, "scaled"):
+        raise ConfigError(
+            f"dataset.normalise={normalisation}: {kind.__name__} is no model of windows of trajectories. Choose "
+            "another, such as model=koopman_autoencoder, or set dataset.normalise=null."
+        )
+    shapes = {
+        name: _shape(name, fields[name], normalisation) for name in ([WINDOW] if windows else ["input", "target"])
+    }
+    subclass = _with_states_normalised if windows else _with_normaliser
     arguments = (getattr(make_model, "args", ()), getattr(make_model, "keywords", {}))
 
     def make(**given: Any) -> nnx.Module:
-        model = _with_normaliser(kind)(*arguments[0], **arguments[1], **given)
+        model = subclass(kind)(*arguments[0], **arguments[1], **given)
         if getattr(model, "output", "field") != "field":
             raise ConfigError(
                 f"dataset.normalise={normalisation} is of fields, and model.output={model.output} gives coefficients. "
@@ -55,7 +69,7 @@ def normalised(
 
 
 def fitted(weights: Mapping[str, Any], moments: Mapping[str, tuple[Any, Any]]) -> dict[str, Any]:
-    """The weights of a `normalised` model with the moments of its data: "input" and "target", (mean, deviation)."""
+    """The weights of a `normalised` model with the moments of its data by field: (mean, deviation)."""
     return with_moments(weights, PATH, moments)
 
 
@@ -69,5 +83,20 @@ def _with_normaliser(kind: type[nnx.Module]) -> type[nnx.Module]:
     return type(kind.__name__, (kind,), {"__call__": call, "__doc__": kind.__doc__, "__module__": kind.__module__})
 
 
-def _shape(field: FieldSpec, normalisation: Normalisation) -> tuple[int, ...]:
-    return field.shape if normalisation == "location" else field.shape[-1:]
+@functools.cache
+def _with_states_normalised(kind: type[nnx.Module]) -> type[nnx.Module]:
+    def scaled(self: Any, x: jax.Array) -> jax.Array:
+        return self.normaliser[WINDOW].encode(x)
+
+    def unscaled(self: Any, x: jax.Array) -> jax.Array:
+        return self.normaliser[WINDOW].decode(x)
+
+    own = {"scaled": scaled, "unscaled": unscaled, "__doc__": kind.__doc__, "__module__": kind.__module__}
+    return type(kind.__name__, (kind,), own)
+
+
+def _shape(name: str, field: FieldSpec, normalisation: Normalisation) -> tuple[int, ...]:
+    """Of a field's moments, which all frames of a window have in common."""
+    if normalisation == "channel":
+        return field.shape[-1:]
+    return field.shape[1:] if name == WINDOW else field.shape

@@ -1,0 +1,47 @@
+"""A contraction: no state grows, whatever the parameters are."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from spectrax.nn.latent_operators import stepping
+from spectrax.nn.latent_operators.unitary import Unitary
+
+
+class Stable(nnx.Module):
+    """`K = U diag(sigmoid(s)) V^T` with orthogonal U and V: the spectral norm is below 1, and so are all eigenvalues.
+
+    Args:
+        size: of the latent state.
+        scale: of the initial singular values, all equal, between 0 and 1.
+    """
+
+    def __init__(self, size: int, *, scale: float = 0.99, rngs: nnx.Rngs):
+        self.left = Unitary(size, rngs=rngs)
+        self.right = Unitary(size, rngs=rngs)
+        self.singular = nnx.Param(jnp.full((size,), jax.scipy.special.logit(scale)))
+
+    def __call__(self, z: jax.Array) -> jax.Array:
+        """(..., size) -> (..., size)."""
+        return stepping.product(z, self.matrix())
+
+    def advance(self, z: jax.Array, steps: int) -> jax.Array:
+        """(..., size) -> (..., steps, size)."""
+        return stepping.advance(z, self.matrix(), steps)
+
+    def matrix(self) -> jax.Array:
+        """(size, size)."""
+        return stepping.product(self.left.matrix() * jax.nn.sigmoid(self.singular[...]), self.right.matrix().T)
+
+    def eigenvalues(self) -> np.ndarray:
+        """(size,) complex128, found on the host; not to be traced."""
+        return stepping.host_eigenvalues(self.matrix())
+
+    def power(self, exponent: int) -> jax.Array:
+        """(size, size)."""
+        return stepping.power(self.matrix(), exponent)
+
+    def powers(self, steps: int) -> jax.Array:
+        """(steps, size, size)."""
+        return stepping.powers(self.matrix(), steps)

@@ -1,0 +1,48 @@
+"""A rotation: eigenvalues on the unit circle, whatever the parameters are."""
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from spectrax.nn.latent_operators import stepping
+
+
+class Unitary(nnx.Module):
+    """`K = exp(S - S^T)`, an orthogonal matrix of determinant 1; S holds the parameters.
+
+    Args:
+        size: of the latent state.
+        scale: of the initial generator: its frequencies fill a band about zero as wide as this, roughly, in radians a
+            step.
+    """
+
+    def __init__(self, size: int, *, scale: float = 1.0, rngs: nnx.Rngs):
+        self.kernel = nnx.Param(scale * (8 * size) ** -0.5 * jax.random.normal(rngs.params(), (size, size)))
+
+    def _generator(self) -> jax.Array:
+        return self.kernel[...] - self.kernel[...].T
+
+    def __call__(self, z: jax.Array) -> jax.Array:
+        """(..., size) -> (..., size)."""
+        return stepping.product(z, self.matrix())
+
+    def advance(self, z: jax.Array, steps: int) -> jax.Array:
+        """(..., size) -> (..., steps, size)."""
+        return stepping.advance(z, self.matrix(), steps)
+
+    def matrix(self) -> jax.Array:
+        """(size, size)."""
+        return self.power(1)
+
+    def eigenvalues(self) -> jax.Array:
+        """(size,) complex64, of modulus 1: those of the generator are read from the Hermitian `-i (S - S^T)`."""
+        return jnp.exp(1j * jnp.linalg.eigvalsh(-1j * self._generator()))
+
+    def power(self, exponent: int | jax.Array) -> jax.Array:
+        """(size, size), for any real exponent: one exponential."""
+        with jax.default_matmul_precision("highest"):
+            return jax.scipy.linalg.expm(exponent * self._generator(), max_squarings=32)
+
+    def powers(self, steps: int) -> jax.Array:
+        """(steps, size, size)."""
+        return stepping.powers(self.matrix(), steps)
