@@ -1,16 +1,18 @@
 """Time the paper's Fourier neural operator in Darcy's setting against the released PyTorch code, in turns.
 
-usage: LSM_SOURCE=/path/to/Latent-Spectral-Models python tests/parity/compare_speed_fno.py [repetitions]
+usage: LSM_SOURCE=/path/to/Latent-Spectral-Models [BATCH=4] python tests/parity/compare_speed_fno.py [repetitions]
        (needs torch; nothing else should run)
 
 85x85 points padded by 11, width 32, 12 modes, batches of 4, float32: a prediction, and what a training step computes
 but for the optimizer, the relative L2 loss and its gradients.
 """
 
+import os
+
 import numpy as np
 import speed
 
-BATCH, SIDE, PADDING = 4, 85, 11
+BATCH, SIDE, PADDING = int(os.environ.get("BATCH", "4")), 85, 11
 CASE = {"kind": "classic", "grid": (SIDE, SIDE), "in_channels": 1, "out_channels": 1, "width": 32, "modes": 12}
 CASE["padding"] = (PADDING, PADDING)
 
@@ -25,7 +27,7 @@ def theirs():
     from generate_fno import classic, relative_l2
 
     x, target = map(torch.from_numpy, fields())
-    return speed.torch_actions(classic(CASE), x, lambda output: relative_l2(output, target))
+    return speed.torch_actions(classic(CASE), x, target, relative_l2)
 
 
 def ours():
@@ -37,11 +39,11 @@ def ours():
     sizes = {key: value for key, value in CASE.items() if key != "kind"}
     x, target = map(jnp.asarray, fields())
 
-    def loss(output):
+    def loss(output, target):
         norm = lambda x: jnp.linalg.norm(x.reshape(BATCH, -1), axis=1)  # noqa: E731
         return jnp.sum(norm(output - target) / norm(target))
 
-    return speed.module_actions(ClassicFNO(rngs=nnx.Rngs(0), **sizes), x, loss)
+    return speed.module_actions(ClassicFNO(rngs=nnx.Rngs(0), **sizes), x, target, loss)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,16 @@
 """Time SVT-H-S of the paper (224 px, plain head, float32) against the released PyTorch code, in turns.
 
-usage: SVT_SOURCE=/path/to/svt.py python tests/parity/compare_speed_svt.py [repetitions]
+usage: SVT_SOURCE=/path/to/svt.py [BATCH=8] python tests/parity/compare_speed_svt.py [repetitions]
        (needs torch and pytorch_wavelets; nothing else should run)
 
 How they take turns and what is reported: see `speed`.
 """
 
+import os
+
 import speed
 
-BATCH = 8
+BATCH = int(os.environ.get("BATCH", "8"))
 
 
 def theirs():
@@ -21,9 +23,7 @@ def theirs():
     case = CASES["paper_s_224"]
     model = build(case)
     x = torch.from_numpy(images(case)[0]).repeat(BATCH, 1, 1, 1)[:BATCH].contiguous()
-    labels = torch.arange(BATCH)
-
-    return speed.torch_actions(model, x, lambda logits: torch.nn.functional.cross_entropy(logits, labels))
+    return speed.torch_actions(model, x, torch.arange(BATCH), torch.nn.functional.cross_entropy)
 
 
 def ours():
@@ -37,10 +37,10 @@ def ours():
     from spectrax.tasks.classification import cross_entropy
 
     case = CASES["paper_s_224"]
-    model = SVT(in_channels=3, rngs=nnx.Rngs(0), **case)
+    model = SVT(in_channels=3, dtype=speed.dtype(), rngs=nnx.Rngs(0), **case)
     x = jnp.tile(jnp.asarray(images(case)[0].transpose(0, 2, 3, 1)), (BATCH, 1, 1, 1))[:BATCH]
     targets = jax.nn.one_hot(jnp.arange(BATCH), case["num_classes"])
-    return speed.module_actions(model, x, lambda logits: jnp.mean(cross_entropy(logits, targets)))
+    return speed.module_actions(model, x, targets, lambda logits, targets: jnp.mean(cross_entropy(logits, targets)))
 
 
 if __name__ == "__main__":

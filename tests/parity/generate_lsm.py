@@ -24,7 +24,8 @@ FILES = {"2d": "LSM_2D.py", "3d": "LSM_3D.py", "irregular": "LSM_Irregular_Geo.p
 def released_module(kind, dtype):
     text = (Path(os.environ["LSM_SOURCE"]) / "models" / FILES[kind]).read_text()
     assert ".cuda()" in text
-    text = text.replace(".cuda()", "").replace('device="cuda"', 'device="cpu"')
+    if not torch.cuda.is_available():
+        text = text.replace(".cuda()", "").replace('device="cuda"', 'device="cpu"')
     if dtype == torch.float64:
         text = text.replace("dtype=torch.float)", "dtype=torch.double)").replace("torch.cfloat", "torch.cdouble")
     module = types.ModuleType(f"released_{kind}")
