@@ -18,7 +18,7 @@ class Delays:
 
     Attributes:
         delays: states in a row.
-        observables: a dictionary of one state, without the constant 1; None: the coordinates.
+        observables: a dictionary of one state, of which a function named "1" is left out; None: the coordinates.
         constant: whether 1 is added, once and first.
     """
 
@@ -34,10 +34,11 @@ class Delays:
 
     @property
     def size(self) -> int:
-        return self.delays * self.observables.size + self.constant
+        return self.delays * len(self._varying) + self.constant
 
     def names(self) -> tuple[str, ...]:
-        blocks = [f"{name} at +{delay}" for delay in range(self.delays) for name in self.observables.names()]
+        names = self.observables.names()
+        blocks = [f"{names[place]} at +{delay}" for delay in range(self.delays) for place in self._varying]
         return ("1",) * self.constant + tuple(blocks)
 
     def fitted(self, x: np.ndarray, seed: int) -> Self:
@@ -47,8 +48,13 @@ class Delays:
 
     def __call__(self, x: jax.Array) -> jax.Array:
         self._check(x)
-        values = self.observables(x.reshape(len(x) * self.delays, -1)).reshape(len(x), -1)
+        each = self.observables(x.reshape(len(x) * self.delays, -1))
+        values = each[:, np.array(self._varying)].reshape(len(x), -1)
         return jnp.concatenate([jnp.ones((len(x), 1), values.dtype), values], axis=1) if self.constant else values
+
+    @property
+    def _varying(self) -> list[int]:
+        return [place for place, name in enumerate(self.observables.names()) if name != "1"]
 
     def _check(self, x: Any) -> None:
         if x.ndim != 2 or x.shape[1] % self.delays:

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import jax
 import jax.numpy as jnp
@@ -30,6 +30,7 @@ class Encoded:
     state: bool = False
     features: int | None = None
     dimension: int | None = None
+    learned: ClassVar[bool] = True  # certificates say so
 
     @property
     def size(self) -> int:

@@ -79,14 +79,14 @@ class Products:
         return values
 
     def _indices(self) -> list[tuple[int, ...]]:
-        """The index set, lowest first: by the sum of the numbers' sizes, then as counting does."""
+        """The index set, lowest first: by the sum of the numbers' sizes, then by those of the first coordinates, highest first."""
         limits = [family.numbers(order) for family, order in zip(self.families, self.orders, strict=True)]
         partial: list[tuple[int, ...]] = [()]
         for numbers in limits:  # coordinate by coordinate: of a box of high dimension only what is kept is ever made
             partial = [(*head, k) for head, k in itertools.product(partial, numbers) if self._holds((*head, k))]
             if len(partial) > _MOST:
                 raise ConfigError(f"A dictionary of more than {_MOST:,} functions. Lower the order, or its index set.")
-        return sorted(partial, key=lambda chosen: (sum(map(abs, chosen)), [(abs(k), -k) for k in chosen]))
+        return sorted(partial, key=lambda chosen: (sum(map(abs, chosen)), [(-abs(k), -k) for k in chosen]))
 
     def _holds(self, numbers: tuple[int, ...]) -> bool:
         if self.index == "box":
