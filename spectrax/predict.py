@@ -36,7 +36,7 @@ Read = tuple[Path, dict[str, Any] | UnreadableFile]
 
 def run(keys: "Mapping[str, str]", overrides: list[str]) -> int:
     """Predict every file, batch by batch, so that memory does not grow with their number."""
-    from spectrax.data.progress import counting
+    from spectrax.core.progress import counting
     from spectrax.evaluate import load_run
     from spectrax.parallel import startup
     from spectrax.training import run_directory

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from spectrax.core.files import rename_whole, write_json, write_text
+from spectrax.core.progress import counting
 from spectrax.data import field_records, prepared
 from spectrax.data.field_chunks import Chunk, Chunks
 from spectrax.data.field_source import FieldSource, digest
-from spectrax.data.progress import counting
 
 _MARK = "source.txt"  # what the unfinished directory was begun with
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from spectrax.core.errors import ConfigError, DataMissing
 from spectrax.core.files import write_json
+from spectrax.core.progress import counting
 from spectrax.core.protocols import DataCard, DatasetSpec
 from spectrax.data import folder_index, prepared
 from spectrax.data.corrupt_files import CorruptFiles
@@ -18,7 +19,6 @@ from spectrax.data.folder_files import Listing, list_files
 from spectrax.data.folder_index import Index
 from spectrax.data.folder_split import FolderSplit
 from spectrax.data.picture_files import read_picture
-from spectrax.data.progress import counting
 from spectrax.data.seen_images import SeenImages
 from spectrax.data.split_sizes import SPLITS, UnknownSizes
 from spectrax.data.transforms import Transform

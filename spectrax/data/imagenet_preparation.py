@@ -8,12 +8,12 @@ from typing import Any, Protocol
 
 from spectrax.core.errors import DataMissing
 from spectrax.core.files import rename_whole, write_json, write_text
+from spectrax.core.progress import counting
 from spectrax.core.protocols import DataCard
 from spectrax.data import prepared, record_shards
 from spectrax.data.corrupt_files import CorruptFiles
 from spectrax.data.imagenet_archives import ImagenetArchives
 from spectrax.data.imagenet_folders import ImagenetFolders
-from spectrax.data.progress import counting
 from spectrax.data.record_shards import Note, RecordShards, Shard
 
 _UNFINISHED = ".unfinished"

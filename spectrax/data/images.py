@@ -7,11 +7,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from spectrax.core.errors import DataMissing
+from spectrax.core.progress import counting
 from spectrax.core.protocols import DataCard, DatasetSpec, Stored
 from spectrax.data import prepared
 from spectrax.data.chosen_examples import Choice, ChosenSplit
 from spectrax.data.picture_files import read_picture, stored_like
-from spectrax.data.progress import counting
 from spectrax.data.seen_images import SeenImages
 from spectrax.data.transforms import Transform
 

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from spectrax.core.errors import DataMissing
+from spectrax.core.progress import counting
 from spectrax.core.protocols import FieldSpec
 from spectrax.data import prepared
-from spectrax.data.progress import counting
 from spectrax.data.views import View
 
 Map = tuple[np.ndarray, np.ndarray]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from spectrax.data import progress
+from spectrax.core import progress
 
 
 @pytest.mark.parametrize("done, lines", [((2, 1), "Reading: 3 of 9\n"), ((), "Reading: 0 of 9\n")])
