@@ -1,0 +1,111 @@
+"""Eigenvalues in the complex plane beside the unit circle, coloured by what is known of them."""
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+
+from spectrax.plots import field_drawing as drawing
+
+__all__ = ["Figure", "by_residual", "circle", "plain", "residual_norm"]
+
+COLOURS = "plasma"
+CERTIFIED = "#1a7f4b"
+_LEAST, _MOST = 1e-6, 1.0  # residuals that colours tell apart
+
+
+def by_residual(
+    eigenvalues: np.ndarray, residuals: np.ndarray, threshold: float, learned: np.ndarray | None = None
+) -> Figure:
+    """Eigenvalues coloured by residual, those at most at the threshold ringed; beside them residual against modulus.
+
+    Args:
+        eigenvalues: (n,) complex.
+        residuals: (n,).
+        threshold: of a certified eigenvalue.
+        learned: (m,) complex, of an operator without residuals; drawn as crosses.
+    """
+    figure = Figure(figsize=(10.4, 4.7), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=(1, 1.05))
+    norm = residual_norm(residuals, threshold)
+    circle(left)
+    _scatter(left, eigenvalues.real, eigenvalues.imag, residuals, threshold, norm)
+    if learned is not None:
+        left.scatter(
+            learned.real, learned.imag, marker="x", s=34, color=drawing.OTHER, linewidths=1.2, label="learned operator"
+        )
+    _frame(left, np.concatenate([eigenvalues, [] if learned is None else learned]))
+    left.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(0, -0.12), ncols=3, handletextpad=0.3)
+    _against_modulus(right, np.abs(eigenvalues), residuals, threshold, norm)
+    bar = figure.colorbar(ScalarMappable(norm, matplotlib.colormaps[COLOURS]), ax=right, pad=0.02)
+    bar.set_label("residual on held-out pairs", fontsize=9)
+    bar.ax.tick_params(labelsize=8)
+    return figure
+
+
+def plain(eigenvalues: np.ndarray, title: str) -> Figure:
+    """Eigenvalues of which nothing else is known."""
+    figure = Figure(figsize=(4.9, 4.9), layout="constrained")
+    axes = figure.subplots()
+    circle(axes)
+    axes.scatter(eigenvalues.real, eigenvalues.imag, s=30, color=drawing.PREDICTION, edgecolors="white", linewidths=0.5)
+    _frame(axes, eigenvalues)
+    axes.set_title(title, fontsize=10)
+    return figure
+
+
+def circle(axes: Axes, label: str | None = None) -> None:
+    """The unit circle."""
+    angles = np.linspace(0, 2 * np.pi, 361)
+    axes.plot(np.cos(angles), np.sin(angles), color="#9aa5b1", linewidth=1.0, zorder=0, label=label)
+
+
+def residual_norm(residuals: np.ndarray, threshold: float) -> LogNorm:
+    """Colours of residuals on a logarithmic scale that holds the threshold."""
+    finite = residuals[np.isfinite(residuals) & (residuals > 0)]
+    low = float(np.clip(np.min(finite, initial=threshold / 3), _LEAST, threshold / 2))
+    return LogNorm(low, float(max(_MOST, 2 * low, threshold)), clip=True)
+
+
+def _scatter(axes: Axes, x: np.ndarray, y: np.ndarray, residuals: np.ndarray, threshold: float, norm: LogNorm) -> None:
+    """All points, the certified ones ringed and on top."""
+    order = np.argsort(-residuals)
+    look = {"c": residuals[order], "cmap": COLOURS, "norm": norm}
+    axes.scatter(x[order], y[order], s=26, edgecolors="white", linewidths=0.3, zorder=2, **look)
+    good = residuals <= threshold
+    label = f"residual at most {threshold:g}: {good.sum()} of {len(good)}"
+    axes.scatter(x[good], y[good], s=80, facecolors="none", edgecolors=CERTIFIED, linewidths=1.4, zorder=3, label=label)
+
+
+def _against_modulus(axes: Axes, moduli: np.ndarray, residuals: np.ndarray, threshold: float, norm: LogNorm) -> None:
+    shown = np.maximum(residuals, norm.vmin / 3)
+    _scatter(axes, moduli, shown, shown, threshold, norm)
+    axes.axhline(threshold, color=CERTIFIED, linestyle="--", linewidth=1.1)
+    axes.text(0.02, threshold, "certified below", color=CERTIFIED, fontsize=8, va="top", transform=_across(axes))
+    axes.axvline(1, color="#9aa5b1", linewidth=1.0, zorder=0)
+    axes.set_yscale("log")
+    axes.set_xlabel("modulus")
+    axes.set_ylabel("residual")
+    bare(axes)
+
+
+def _across(axes: Axes) -> object:
+    """Places along x as parts of the axes, along y in data."""
+    return axes.get_yaxis_transform()
+
+
+def _frame(axes: Axes, eigenvalues: np.ndarray) -> None:
+    reach = min(max(1.15, 1.1 * float(np.max(np.abs(eigenvalues), initial=0))), 3.0)
+    axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
+    axes.set_xlabel("real part")
+    axes.set_ylabel("imaginary part")
+    bare(axes)
+
+
+def bare(axes: Axes) -> None:
+    """Without the lines above and to the right."""
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    axes.tick_params(labelsize=8)

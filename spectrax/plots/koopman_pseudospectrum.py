@@ -1,0 +1,92 @@
+"""Pseudospectra: contours of the least residual at points of the complex plane, eigenvalues and what is certified."""
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+
+from spectrax.plots import koopman_eigenvalues as eigenvalue_plots
+
+__all__ = ["Figure", "pseudospectrum"]
+
+_LEVELS = 10.0 ** np.arange(-4, 1)
+_CONTOURS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+_UNCERTIFIED, _BOUND = "#d1495b", "viridis_r"
+
+
+def pseudospectrum(
+    real: np.ndarray,
+    imaginary: np.ndarray,
+    least: np.ndarray,
+    eigenvalues: np.ndarray,
+    residuals: np.ndarray,
+    threshold: float,
+    certified: tuple[np.ndarray, np.ndarray] | None = None,
+    isometry: bool = False,
+) -> Figure:
+    """Two panels: eigenvalues as EDMD gives them, coloured by residual, on the contours of the pseudospectrum; and what
+    is certified of the spectrum.
+
+    Args:
+        real, imaginary: (columns,), (rows,) of a grid in the complex plane.
+        least: (rows, columns), tau(z), the least residual at each of its points.
+        eigenvalues, residuals: (n,) of EDMD.
+        threshold: of a certified eigenvalue.
+        certified: points (m,) complex of the certified set and the bound (m,) on the distance of each to the spectrum.
+        isometry: whether the system preserves measure, so that its spectrum is on the unit circle.
+    """
+    panels = 1 if certified is None else 2
+    figure = Figure(figsize=(6.4 * panels - 0.6, 5.4), layout="constrained")
+    grid = figure.subplots(1, panels, squeeze=False, sharex=True, sharey=True)[0]
+    for axes in grid:
+        _contours(axes, real, imaginary, least)
+        eigenvalue_plots.circle(axes)
+        axes.set(xlim=(real[0], real[-1]), ylim=(imaginary[0], imaginary[-1]), aspect="equal")
+        axes.set_xlabel("real part")
+        axes.tick_params(labelsize=8)
+    grid[0].set_ylabel("imaginary part")
+    _eigenvalues(figure, grid[0], eigenvalues, residuals, threshold, isometry)
+    if certified is not None:
+        _certified(figure, grid[1], *certified, isometry)
+    return figure
+
+
+def _contours(axes: Axes, real: np.ndarray, imaginary: np.ndarray, least: np.ndarray) -> None:
+    shown = np.maximum(least, 1e-12)
+    axes.contourf(real, imaginary, shown, [0, *_CONTOURS], cmap="Greys_r", norm=LogNorm(3e-4, 3.0), alpha=0.55)
+    lines = axes.contour(real, imaginary, shown, _CONTOURS[:-1], colors="#52606d", linewidths=0.6)
+    axes.clabel(lines, fmt="%g", fontsize=7, inline_spacing=2)
+
+
+def _eigenvalues(
+    figure: Figure, axes: Axes, eigenvalues: np.ndarray, residuals: np.ndarray, threshold: float, isometry: bool
+) -> None:
+    norm = eigenvalue_plots.residual_norm(residuals, threshold)
+    order = np.argsort(-residuals)
+    look = {"c": residuals[order], "cmap": eigenvalue_plots.COLOURS, "norm": norm}
+    axes.scatter(
+        eigenvalues.real[order], eigenvalues.imag[order], s=26, edgecolors="black", linewidths=0.4, zorder=3, **look
+    )
+    good = residuals <= threshold
+    axes.set_title(
+        f"EDMD: {good.sum()} of {len(good)} eigenvalues have a residual of at most {threshold:g}", fontsize=10
+    )
+    _bar(figure, axes, norm, eigenvalue_plots.COLOURS, "residual of the eigenvalue on held-out pairs")
+
+
+def _certified(figure: Figure, axes: Axes, points: np.ndarray, bounds: np.ndarray, isometry: bool) -> None:
+    norm = LogNorm(max(float(np.min(bounds, initial=1e-3)), 1e-6), max(float(np.max(bounds, initial=1e-2)), 1e-5))
+    axes.scatter(
+        points.real, points.imag, c=bounds, cmap=_BOUND, norm=norm, s=18, zorder=3, edgecolors="black", linewidths=0.3
+    )
+    what = "certified: spectrum within the bound of each point" if isometry else "certified pseudospectrum"
+    axes.set_title(f"{what} ({len(points)} points)", fontsize=10)
+    _bar(figure, axes, norm, _BOUND, "bound" if isometry else "least residual")
+
+
+def _bar(figure: Figure, axes: Axes, norm: LogNorm, colours: str, label: str) -> None:
+    bar = figure.colorbar(ScalarMappable(norm, matplotlib.colormaps[colours]), ax=axes, shrink=0.8, pad=0.02)
+    bar.set_label(label, fontsize=9)
+    bar.ax.tick_params(labelsize=8)
