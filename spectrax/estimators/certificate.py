@@ -16,9 +16,10 @@ DEFECT_ALLOWED = 0.1  # of an isometry's norms on finite data
 def certificate(spectrum: KoopmanSpectrum, threshold: float, isometry: bool) -> dict[str, Any]:
     """Each eigenvalue with its residual and whether it is certified at `threshold`; JSON-ready.
 
-    With `isometry` an eigenvalue's level is max(residual, |1 - |eigenvalue||): the spectrum of a unitary operator lies
-    on the circle, so a level bounds the distance to it. Without, the level is the residual. It is certified where its
-    level and its rounding floor are at most the threshold. Sorted by level; "index" is that of the spectrum.
+    With `isometry` an eigenvalue's level is max(residual, |1 - |eigenvalue||): the approximate point spectrum of an
+    isometry lies on the circle, and a level bounds the distance to it. Without, the level is the residual. It is
+    certified where its level and its rounding floor are at most the threshold. Sorted by level; "index" is that of the
+    spectrum.
     """
     values, residuals = spectrum.eigenvalues, spectrum.residuals
     floors = np.zeros_like(residuals) if spectrum.floors is None else spectrum.floors
@@ -32,11 +33,13 @@ def certificate(spectrum: KoopmanSpectrum, threshold: float, isometry: bool) -> 
         "condition": _number(spectrum.condition),
         "isometry": isometry,
         "isometry_defect": _number(spectrum.isometry_defect),
+        "many_to_one": _many_to_one(spectrum),
+        "fibre_variance": None if spectrum.fibre is None else _number(spectrum.fibre.defect),
         "form": "averaged over noise" if spectrum.stochastic else "deterministic",
         "dictionary": _described(spectrum),
         "certified": int(certified.sum()),
         "eigenvalues": [_entry(spectrum, index, levels, floors, certified) for index in order],
-        "claims": claims(int(certified.sum()), len(values), threshold, isometry, spectrum.in_sample),
+        "claims": claims(spectrum, certified, threshold, isometry),
         "not_claimed": not_claimed(spectrum, certified, threshold, isometry),
     }
 
@@ -67,16 +70,23 @@ def _described(spectrum: KoopmanSpectrum) -> dict[str, Any]:
     }
 
 
-def claims(certified: int, total: int, threshold: float, isometry: bool, in_sample: bool) -> list[str]:
+def claims(spectrum: KoopmanSpectrum, certified: Any, threshold: float, isometry: bool) -> list[str]:
     """Sentences of what holds for the certified eigenvalues."""
-    where = "the pairs that it was fitted to" if in_sample else "held-out pairs"
-    said = f"{certified} of {total} eigenvalues have a residual of at most {threshold:g} on {where}."
-    if not certified:
-        return [f"None of {total} eigenvalues has a residual of at most {threshold:g} on {where}."]
-    if isometry:
+    where = "the pairs that it was fitted to" if spectrum.in_sample else "held-out pairs"
+    count, total = int(certified.sum()), len(certified)
+    measured = "level (residual, or distance from the circle)" if isometry else "residual"
+    if not count:
+        return [f"None of {total} eigenvalues has a {measured} of at most {threshold:g} on {where}."]
+    said = f"{count} of {total} eigenvalues have a {measured} of at most {threshold:g} on {where}."
+    if isometry and _many_to_one(spectrum):
         meaning = (
-            "In the limit of infinitely many pairs, and where the operator is unitary as declared, each of them lies "
-            "within its level of the spectrum on the unit circle."
+            "The map is many-to-one, so its operator is an isometry that is not unitary: its spectrum is the whole "
+            "closed disc and its approximate point spectrum the whole circle, near which the certified values lie."
+        )
+    elif isometry:
+        meaning = (
+            "In the limit of infinitely many pairs, and where the system preserves measure as declared, each of them "
+            "lies within its level of the approximate point spectrum, on the unit circle."
         )
     else:
         meaning = (
@@ -86,12 +96,16 @@ def claims(certified: int, total: int, threshold: float, isometry: bool, in_samp
     return [said, meaning]
 
 
+def _many_to_one(spectrum: KoopmanSpectrum) -> bool:
+    return spectrum.fibre is not None and spectrum.fibre.many_to_one
+
+
 def not_claimed(spectrum: KoopmanSpectrum, certified: Any, threshold: float, isometry: bool) -> list[str]:
     """Sentences of what may not be claimed of a spectrum, beginning with what holds of all of them."""
     left = int((~certified).sum())
     said = [
-        "That these eigenvalues converge to the spectrum: limits are taken of the number of pairs first and only then of "
-        "the number of functions, never of both at once, and no rate is known.",
+        "That these eigenvalues converge to the spectrum: limits are taken of the number of pairs first, and only then "
+        "of the number of functions, never of both at once, and no rate is known.",
         f"That no spectrum is missing: what {spectrum.operator.shape[0]} functions do not resolve is not seen.",
         "That residuals are exact: they are estimates from "
         f"{spectrum.held_out} pairs, whose sampling error is not in them.",
@@ -108,7 +122,7 @@ def not_claimed(spectrum: KoopmanSpectrum, certified: Any, threshold: float, iso
 
 def _geometry(isometry: bool) -> str:
     if isometry:
-        return "That the system preserves measure and is invertible: it was declared, and bounds rest on it."
+        return "That the system preserves measure: it was declared, and what levels mean rests on it."
     return (
         "That a certified value is near the spectrum: the system was not declared to preserve measure, and its "
         "operator may be far from normal."
@@ -133,6 +147,11 @@ def _conditions(spectrum: KoopmanSpectrum, isometry: bool) -> list[str]:
         said.append(
             "That small residuals survive noise: with one image of each point, noise of the system and of the "
             "observations adds to every residual and moves eigenvalues inwards."
+        )
+    if _many_to_one(spectrum):
+        said.append(
+            "That the operator is unitary: states far apart have the same image, as far as it is observed (variance "
+            f"within fibres {spectrum.fibre.defect:.2g} of that of all states)."
         )
     if isometry and spectrum.isometry_defect > DEFECT_ALLOWED:
         said.append(

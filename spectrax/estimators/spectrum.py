@@ -109,6 +109,15 @@ class KoopmanSpectrum:
         """
         return self._changed(**verification(self, pairs, chunk), in_sample=in_sample)
 
+    def kept(self, threshold: float) -> KoopmanSpectrum:
+        """The eigenpairs with residuals of at most `threshold`. Raises `ConfigError` without residuals."""
+        if self.residuals is None:
+            raise ConfigError(_UNVERIFIED)
+        chosen = self.residuals <= threshold
+        parts = {name: getattr(self, name) for name in ("residuals", "variances", "floors")}
+        columns = {name: None if part is None else part[chosen] for name, part in parts.items()}
+        return self._changed(eigenvalues=self._eigenvalues[chosen], vectors=self.vectors[:, chosen], **columns)
+
     def eigenfunctions(self, x: ArrayLike) -> np.ndarray:
         """(m, r) complex values at states x (m, d)."""
         return self._features(x) @ self.vectors

@@ -1,0 +1,60 @@
+"""A Koopman operator compressed to a dictionary, from triangular factors: what ResDMD and mpEDMD start from."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from spectrax.estimators.precision import double_precision
+from spectrax.estimators.qr import RANK_TOLERANCE, Factors
+from spectrax.estimators.snapshots import Pairs
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Compression:
+    """The operator in a basis orthonormal over the states, and the way back to the dictionary.
+
+    Attributes:
+        basis: (N, r), coefficients of the orthonormal functions in the dictionary.
+        coordinates: (r, N), coefficients in the basis of each function of the dictionary.
+        matrix: (r, r), <K basis_j, basis_i>: EDMD's operator in the basis.
+    """
+
+    basis: np.ndarray
+    coordinates: np.ndarray
+    matrix: np.ndarray
+
+    def on_dictionary(self, matrix: np.ndarray) -> np.ndarray:
+        """An operator (r, r) on the basis as one (N, N) on coefficients in the dictionary."""
+        return self.basis @ matrix @ self.coordinates
+
+
+def compression(made: Factors, tolerance: float = RANK_TOLERANCE) -> Compression:
+    """Of `spectrax.estimators.qr.factors`. With second images, of the averaged operator. Warns where functions drop."""
+    basis = made.orthonormal(tolerance)
+    made.warn(basis.shape[1])
+    images = made.y if made.second is None else (made.y + made.second) / 2
+    states = made.x @ basis
+    return Compression(basis, states.conj().T @ made.x, states.conj().T @ (images @ basis))
+
+
+def state_coefficients(dictionary: Any, pairs: Pairs, basis: np.ndarray, chunk: int = 4096) -> np.ndarray:
+    """Coefficients (N, dimension) of the state in the dictionary: what a prediction is read with.
+
+    Least squares over the states, in a basis (N, r) that is orthonormal there.
+    """
+
+    @jax.jit
+    def part(states: jax.Array, weights: jax.Array) -> jax.Array:
+        return ((dictionary(states) @ basis) * weights[:, None]).conj().T @ states
+
+    total, weights = 0, pairs.quadrature
+    with double_precision():
+        for start in range(0, len(pairs), chunk):
+            chosen = slice(start, start + chunk)
+            total = total + np.asarray(part(jnp.asarray(pairs.x[chosen]), jnp.asarray(weights[chosen])))
+    return basis @ total

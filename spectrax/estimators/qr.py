@@ -1,0 +1,184 @@
+"""Triangular factors of dictionary matrices, streamed over pairs of snapshots: what residuals are computed from.
+
+With PX, PY (M, N) the dictionary at states and at their images and W the quadrature weights, one factor R of
+W^1/2 [PX, PY] (tall-skinny QR: the factor of what came before, stacked on the next chunk, is factored again) carries
+every norm ||PX a + PY b|| without squaring the condition number, as Gram matrices do (Colbrook and Townsend,
+arXiv 2111.14889, section 3).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from functools import cached_property
+from typing import Any, Self
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from spectrax.core.errors import ConfigError
+from spectrax.estimators.precision import double_precision
+from spectrax.estimators.snapshots import Pairs
+
+RANK_TOLERANCE = 1e-12  # relative to the largest singular value: what lies below is rounding
+ILL_CONDITIONED = 1e10
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Factors:
+    """Columns of one triangular factor, in place of dictionary matrices with as many rows as pairs.
+
+    Attributes:
+        x: (k, N), where ||x c|| is the norm of psi c over the states; k = 2 N, or 3 N with second images.
+        y: (k, N), that of psi c over the images, in the same rows: ||y a - x b|| is the norm of the difference.
+        second: (k, N), that over second images, or None.
+        pairs: how many went into it.
+        precision: the rounding unit that the dictionary computes in.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    second: np.ndarray | None
+    pairs: int
+    precision: float = float(np.finfo(np.float64).eps)
+
+    @classmethod
+    def of_gram(cls, gram: np.ndarray, crossed: np.ndarray, images: np.ndarray, pairs: int) -> Self:
+        """From G = PX* W PX, A = PX* W PY and L = PY* W PY (N, N), where those alone were kept.
+
+        Half the digits are gone: residuals below 1e-8 times the condition number are rounding.
+        """
+        values, vectors = np.linalg.eigh(np.block([[gram, crossed], [crossed.conj().T, images]]))
+        triangle = np.sqrt(np.maximum(values, 0))[:, None] * vectors.conj().T
+        size = len(gram)
+        return cls(triangle[:, :size], triangle[:, size:], None, pairs, float(np.sqrt(np.finfo(np.float64).eps)))
+
+    @cached_property
+    def singular(self) -> tuple[np.ndarray, np.ndarray]:
+        """Singular values of `x` (N,), decreasing, and its right singular vectors in columns (N, N)."""
+        _, values, right = np.linalg.svd(self.x, full_matrices=False)
+        return values, right.conj().T
+
+    @property
+    def condition(self) -> float:
+        """Of the weighted dictionary matrix over the states."""
+        values, _ = self.singular
+        return float(values[0] / values[-1]) if values[-1] else float("inf")
+
+    def orthonormal(self, tolerance: float = RANK_TOLERANCE) -> np.ndarray:
+        """Coefficients (N, r) of functions orthonormal over the states; r < N where some depend on others."""
+        values, right = self.singular
+        kept = values > max(tolerance, self.precision) * values[0]
+        return right[:, kept] / values[kept]
+
+    def pencil(self, tolerance: float = RANK_TOLERANCE) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Q and C (2 r, r) with ||C c - z Q c|| the residual at z of the function with coefficients basis c, and basis
+        (N, r), in which Q has orthonormal columns.
+
+        Reduced by one more QR of [Q, C]: the pencil of ResDMD's pseudospectra. Warns where functions are dropped.
+        """
+        basis = self.orthonormal(tolerance)
+        self.warn(basis.shape[1])
+        reduced = np.linalg.qr(np.hstack([self.x @ basis, self.y @ basis]), mode="r")
+        return reduced[:, : basis.shape[1]], reduced[:, basis.shape[1] :], basis
+
+    def warn(self, rank: int | None = None) -> None:
+        """A warning with the condition number where results lose many digits, or functions."""
+        size = self.x.shape[1]
+        if rank is not None and rank < size:
+            warnings.warn(
+                f"Of {size} functions {size - rank} depend on the others at the {self.pairs:,} pairs (condition number "
+                f"{self.condition:.1e}): they were left out. Choose fewer functions, or functions further apart.",
+                stacklevel=3,
+            )
+        elif self.condition > ILL_CONDITIONED:
+            warnings.warn(
+                f"The dictionary is ill-conditioned at these pairs (condition number {self.condition:.1e}): residuals "
+                f"below about {self.precision * self.condition:.0e} are rounding. Choose functions further apart.",
+                stacklevel=3,
+            )
+
+
+def factors(dictionary: Any, pairs: Pairs, chunk: int = 4096) -> Factors:
+    """The factors of a dictionary at `pairs`, `chunk` pairs in memory at a time.
+
+    Args:
+        dictionary: fitted, (rows, dimension) -> (rows, N), traceable.
+
+    Raises:
+        ConfigError: when there are fewer pairs than functions, or the dictionary is not finite at one of them. Warns
+            when the dictionary computes in float32.
+    """
+    with double_precision():
+        shape = jax.eval_shape(dictionary, jax.ShapeDtypeStruct((1, pairs.dimension), pairs.x.dtype))
+        size = shape.shape[1]
+        if len(pairs) < size:
+            raise ConfigError(
+                f"{len(pairs):,} pairs cannot tell {size} functions apart. Give at least as many pairs as functions, "
+                "better ten times as many, or choose a smaller dictionary."
+            )
+        precision = _precision(shape.dtype)
+        triangle = _streamed(dictionary, pairs, size, min(chunk, len(pairs)))
+    if not np.isfinite(triangle).all():
+        raise ConfigError(
+            "The dictionary is not finite at some of these pairs. Bring the states to a scale of about 1."
+        )
+    columns = np.split(triangle, triangle.shape[1] // size, axis=1)
+    return Factors(columns[0], columns[1], columns[2] if len(columns) > 2 else None, len(pairs), precision)
+
+
+def _precision(dtype: Any) -> float:
+    precision = float(jnp.finfo(dtype).eps)
+    if precision > np.finfo(np.float64).eps:
+        warnings.warn(
+            f"The dictionary computes in {np.dtype(dtype).name}: residuals below about {precision:.0e} times its "
+            "condition number are rounding. Let it keep the float64 of its states.",
+            stacklevel=4,
+        )
+    return precision
+
+
+def _streamed(dictionary: Any, pairs: Pairs, size: int, chunk: int) -> np.ndarray:
+    """The factor (k, k); k is 2 or 3 times `size`."""
+    images = (pairs.y,) if pairs.second is None else (pairs.y, pairs.second)
+    wide = size * (1 + len(images))
+
+    @jax.jit
+    def stacked(triangle: jax.Array, states: tuple[jax.Array, ...], weights: jax.Array) -> jax.Array:
+        rows = jnp.concatenate([dictionary(part) for part in states], axis=1)
+        rows = jnp.where(weights[:, None] > 0, jnp.sqrt(weights)[:, None] * rows, 0)
+        return jnp.linalg.qr(jnp.concatenate([triangle, rows.astype(triangle.dtype)]), mode="r")
+
+    example = jax.eval_shape(dictionary, jax.ShapeDtypeStruct((1, pairs.dimension), pairs.x.dtype))
+    triangle = jnp.zeros((wide, wide), jnp.promote_types(example.dtype, jnp.float64))
+    weights = pairs.quadrature
+    for start in range(0, len(pairs), chunk):
+        part = slice(start, start + chunk)
+        states = [_padded(values[part], chunk) for values in (pairs.x, *images)]
+        count = len(weights[part])
+        triangle = stacked(triangle, tuple(states), np.pad(weights[part], (0, chunk - count)))
+    return np.asarray(triangle)
+
+
+def _padded(rows: np.ndarray, count: int) -> np.ndarray:
+    """`count` rows: the last one again where some are missing, so that every chunk has one shape."""
+    return rows if len(rows) == count else np.pad(rows, ((0, count - len(rows)), (0, 0)), mode="edge")
+
+
+def eigenpair_residuals(x: jax.Array, y: jax.Array, eigenvalues: jax.Array, vectors: jax.Array) -> jax.Array:
+    """||y v - z x v|| / ||x v|| of each eigenpair (z, v): sum w |psi(y) v - z psi(x) v|^2 over sum w |psi(x) v|^2.
+
+    Traceable. The data form (arXiv 2111.14889, equation 3.2): the quadratic form v* (L - z A* - conj(z) A + |z|^2 G) v
+    loses half the digits.
+
+    Args:
+        x, y: (rows, N), of `Factors`, or weighted dictionary matrices themselves.
+        eigenvalues: (r,).
+        vectors: (N, r).
+
+    Returns:
+        (r,) real.
+    """
+    functions = x @ vectors
+    return jnp.linalg.norm(y @ vectors - eigenvalues * functions, axis=0) / jnp.linalg.norm(functions, axis=0)

@@ -1,0 +1,82 @@
+"""Residual DMD: EDMD's eigenpairs, each with the residual that tells spectrum from artefacts of the dictionary.
+
+Colbrook and Townsend, "Rigorous data-driven computation of spectral properties of Koopman operators for dynamical
+systems" (arXiv 2111.14889), algorithm 1.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from spectrax.core.errors import ConfigError
+from spectrax.estimators.compression import compression, state_coefficients
+from spectrax.estimators.dictionaries.dictionary import fit_dictionary
+from spectrax.estimators.qr import RANK_TOLERANCE, factors
+from spectrax.estimators.snapshots import Pairs
+from spectrax.estimators.spectrum import KoopmanSpectrum
+
+
+@dataclasses.dataclass(frozen=True)
+class ResDMD:
+    """Fits an operator to some of the pairs and computes residuals on the others.
+
+    Attributes:
+        dictionary: of `spectrax.estimators.dictionaries`; fitted to the first of the pairs here, where it has to be.
+        threshold: largest residual of an eigenpair that is kept as spectrum, see `kept`.
+        held_out: the fraction of pairs, drawn at random, that residuals are computed from. 0: all pairs serve both,
+            which says little unless they are many more than functions; for quadrature rules, whose nodes belong
+            together.
+        tolerance: singular values of the dictionary below it, relative to the largest, are dropped.
+        chunk: pairs in memory at a time.
+    """
+
+    dictionary: Any
+    threshold: float = 0.1
+    held_out: float = 0.25
+    tolerance: float = RANK_TOLERANCE
+    chunk: int = 4096
+
+    def __post_init__(self) -> None:
+        if not self.threshold > 0:
+            raise ConfigError(f"threshold={self.threshold} is no residual. Give a positive number, such as 0.1.")
+        if not 0 <= self.held_out < 1:
+            raise ConfigError(f"held_out={self.held_out} is no fraction of the pairs. Give a number from 0 to below 1.")
+
+    def fit(self, pairs: Pairs, seed: int = 0) -> KoopmanSpectrum:
+        """All eigenpairs with their residuals. Pairs with second images: those of the averaged operator.
+
+        Raises:
+            ConfigError: when fewer pairs than functions are left to either end. Warns where the dictionary is
+                ill-conditioned or rank-deficient at them.
+        """
+        fitted_to, tested_on = self._parts(pairs, seed)
+        dictionary = fit_dictionary(self.dictionary, fitted_to.x, seed)
+        made = factors(dictionary, fitted_to, self.chunk)
+        compressed = compression(made, self.tolerance)
+        eigenvalues, vectors = np.linalg.eig(compressed.matrix)
+        spectrum = KoopmanSpectrum(
+            eigenvalues,
+            None,
+            compressed.basis @ vectors,
+            compressed.on_dictionary(compressed.matrix),
+            dictionary,
+            condition=made.condition,
+            state=state_coefficients(dictionary, fitted_to, compressed.basis, self.chunk),
+        )
+        return spectrum.verified(tested_on, self.chunk, in_sample=self.held_out == 0)
+
+    def kept(self, spectrum: KoopmanSpectrum) -> KoopmanSpectrum:
+        """The eigenpairs with residuals of at most `threshold`: what algorithm 1 returns."""
+        return spectrum.kept(self.threshold)
+
+    def _parts(self, pairs: Pairs, seed: int) -> tuple[Pairs, Pairs]:
+        if self.held_out == 0:
+            return pairs, pairs
+        shuffled = np.random.default_rng(seed).permutation(len(pairs))
+        count = round(self.held_out * len(pairs))
+        if not 0 < count < len(pairs):
+            raise ConfigError(f"{len(pairs)} pairs cannot be parted for held_out={self.held_out}. Give more pairs.")
+        return pairs.take(np.sort(shuffled[count:])), pairs.take(np.sort(shuffled[:count]))

@@ -1,0 +1,59 @@
+"""Residuals of a fitted spectrum on pairs that it has not seen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spectrax.estimators.invertibility import fibre_variance
+from spectrax.estimators.precision import double_precision
+from spectrax.estimators.qr import Factors, eigenpair_residuals, factors
+from spectrax.estimators.snapshots import Pairs
+from spectrax.estimators.stochastic import averaged_residuals
+
+if TYPE_CHECKING:
+    from spectrax.estimators.spectrum import KoopmanSpectrum
+
+
+def verification(spectrum: KoopmanSpectrum, pairs: Pairs, chunk: int) -> dict[str, Any]:
+    """What `KoopmanSpectrum.verified` fills in, by name."""
+    made = factors(spectrum.dictionary, pairs, chunk)
+    made.warn()
+    return residuals_of(made, spectrum.unverified().eigenvalues, spectrum.vectors) | {
+        "held_out": len(pairs),
+        "isometry_defect": isometry_defect(made),
+        "fibre": fibre_variance(pairs),
+    }
+
+
+def residuals_of(made: Factors, eigenvalues: np.ndarray, vectors: np.ndarray) -> dict[str, Any]:
+    """Residuals (r,), their rounding floors (r,), and with second images what noise adds to their squares (r,).
+
+    A squared residual of the averaged operator that comes out below 0, which its sampling error allows, counts as 0.
+    """
+    floors = _floors(made, eigenvalues, vectors)
+    with double_precision():
+        if made.second is None:
+            residuals = eigenpair_residuals(made.x, made.y, eigenvalues, vectors)
+            return {"residuals": np.asarray(residuals), "floors": floors}
+        squared, variances = averaged_residuals(made.x, made.y, made.second, eigenvalues, vectors)
+    residuals = np.sqrt(np.maximum(np.asarray(squared), 0))
+    return {"residuals": residuals, "floors": floors, "variances": np.asarray(variances), "stochastic": True}
+
+
+def isometry_defect(made: Factors) -> float:
+    """How far norms of functions in the span change from states to images: the largest |s - 1| of singular values s.
+
+    0 for a measure-preserving system with very many pairs. NaN with second images: noise averages norms away.
+    """
+    if made.second is not None:
+        return float("nan")
+    return float(abs(np.linalg.svd(made.y @ made.orthonormal(), compute_uv=False) - 1).max())
+
+
+def _floors(made: Factors, eigenvalues: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """What rounding of the dictionary's values may add to each residual."""
+    size = np.linalg.norm(made.y) + abs(eigenvalues) * np.linalg.norm(made.x)
+    norms = np.linalg.norm(made.x @ vectors, axis=0)
+    return made.precision * size * np.linalg.norm(vectors, axis=0) / np.maximum(norms, np.finfo(float).tiny)
