@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable
 
 import jax
-import jax.numpy as jnp
 
 from spectrax.core.errors import ConfigError
 from spectrax.solvers.dynamics.system import System
@@ -23,24 +22,24 @@ def runge_kutta(rate: Callable[[jax.Array], jax.Array], state: jax.Array, step: 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Flow(System):
-    """Base of systems state' = rate(state), with additive noise where it is asked for.
+    """Base of systems d state = rate(state) dt + amplitude dW, whose noise is the same for each coordinate.
+
+    With noise, half a step of the method is followed by the increment amplitude dW and by the other half: Strang's
+    splitting, of weak order 2.
 
     Attributes:
         substep: longest step of the method; a frame is divided into equal ones.
-        process_noise: s of d state = rate dt + s dW, the same for each coordinate. A step of the method is followed by
-            the increment s dW, of weak order 1.
     """
 
     substep: float
-    process_noise: float = 0.0
 
     continuous = True
 
     def __post_init__(self) -> None:
-        if not self.substep > 0 or self.process_noise < 0:
+        if not self.substep > 0 or not self.amplitude >= 0:
             raise ConfigError(
-                f"{self.name}: substep={self.substep:g} must be positive and process_noise={self.process_noise:g} not "
-                "negative."
+                f"dataset.source.system: substep={self.substep:g} of {self.name} must be positive, and its noise "
+                f"{self.amplitude:g} not negative."
             )
 
     @abc.abstractmethod
@@ -48,20 +47,40 @@ class Flow(System):
         """The derivative (dimension,) of a state (dimension,) with respect to time; traced."""
 
     @property
+    @abc.abstractmethod
+    def amplitude(self) -> float:
+        """Of the noise."""
+
+    @property
     def stochastic(self) -> bool:
-        """With process noise."""
-        return self.process_noise > 0
+        """With noise."""
+        return self.amplitude > 0
 
     def advance(self, state: jax.Array, key: jax.Array, dt: float) -> jax.Array:
         """A frame later."""
         count = max(1, math.ceil(dt / self.substep * (1 - 1e-12)))
         step = dt / count
 
-        def substep(number: jax.Array, state: jax.Array) -> jax.Array:
-            state = runge_kutta(self.rate, state, step)
-            if not self.stochastic:
-                return state
-            noise = jax.random.normal(jax.random.fold_in(key, number), state.shape, state.dtype)
-            return state + self.process_noise * math.sqrt(step) * noise
+        def noisy(number: jax.Array, state: jax.Array) -> jax.Array:
+            increment = jax.random.normal(jax.random.fold_in(key, number), state.shape, state.dtype)
+            state = runge_kutta(self.rate, state, step / 2) + self.amplitude * math.sqrt(step) * increment
+            return runge_kutta(self.rate, state, step / 2)
 
-        return jax.lax.fori_loop(jnp.int32(0), jnp.int32(count), substep, state)
+        quiet = lambda _, state: runge_kutta(self.rate, state, step)  # noqa: E731
+        return jax.lax.fori_loop(0, count, noisy if self.stochastic else quiet, state)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Disturbed(Flow):
+    """Base of deterministic flows, to which noise can be added.
+
+    Attributes:
+        process_noise: s of d state = rate dt + s dW.
+    """
+
+    process_noise: float = 0.0
+
+    @property
+    def amplitude(self) -> float:
+        """The process noise."""
+        return self.process_noise

@@ -7,11 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from spectrax.core.errors import ConfigError
-from spectrax.solvers.dynamics.flows import Flow
+from spectrax.solvers.dynamics.flows import Disturbed
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Lorenz63(Flow):
+class Lorenz63(Disturbed):
     """x' = sigma (y - x), y' = x (rho - z) - y, z' = x y - beta z.
 
     At the classical parameters the flow on the attractor is mixing: 1 is the only eigenvalue of the Koopman operator,
@@ -46,7 +46,7 @@ class Lorenz63(Flow):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Lorenz96(Flow):
+class Lorenz96(Disturbed):
     """x_i' = (x_{i+1} - x_{i-2}) x_{i-1} - x_i + forcing, on a circle of `dimension` places.
 
     Attributes:

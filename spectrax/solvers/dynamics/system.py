@@ -3,7 +3,7 @@
 import abc
 import dataclasses
 import functools
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +24,6 @@ class System(abc.ABC):
     Attributes:
         name: lower_snake_case.
         description, units, citation: for the data card.
-        periods: of each coordinate; 0 where it is none that comes round. Empty when none is.
         continuous: what is between two frames lies between their states.
         libraries: distributions that compute.
     """
@@ -33,7 +32,6 @@ class System(abc.ABC):
     description: ClassVar[str]
     units: ClassVar[str] = "dimensionless"
     citation: ClassVar[str]
-    periods: ClassVar[tuple[float, ...]] = ()
     continuous: ClassVar[bool] = False
     libraries: ClassVar[tuple[str, ...]] = ("numpy", "jax")
 
@@ -52,8 +50,16 @@ class System(abc.ABC):
         """A random initial state (dimension,)."""
 
     @abc.abstractmethod
-    def advance(self, state: jax.Array, key: jax.Array, dt: float) -> jax.Array:
-        """The state (dimension,) one frame, `dt` units of time, later; traced in float64."""
+    def advance(self, state: Any, key: jax.Array, dt: float) -> Any:
+        """The state (dimension,), as `internal` gives it, one frame of `dt` units of time later; traced in float64."""
+
+    def internal(self, state: jax.Array) -> Any:
+        """What is advanced in place of a state (dimension,): the state itself, unless its numbers are exact ones."""
+        return state
+
+    def shown(self, internal: Any) -> jax.Array:
+        """The inverse of `internal`."""
+        return internal
 
     def nodes(self, grid: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
         """Nodes (points, dimension) and weights (points,) of the quadrature rule of this system's space.
@@ -120,9 +126,9 @@ def _trajectories(
     def one(state: jax.Array, seed: jax.Array) -> jax.Array:
         key = jax.random.wrap_key_data(seed, impl="threefry2x32")
         move = lambda number, state: system.advance(state, jax.random.fold_in(key, number), dt)  # noqa: E731
-        frame = lambda state, number: (move(number, state), state)  # noqa: E731
-        state = jax.lax.fori_loop(0, skipped, move, state)
+        frame = lambda state, number: (move(number, state), system.shown(state))  # noqa: E731
+        state = jax.lax.fori_loop(0, skipped, move, system.internal(state))
         last, before = jax.lax.scan(frame, state, jnp.arange(skipped, skipped + length - 1))
-        return jnp.concatenate([before, last[None]])
+        return jnp.concatenate([before, system.shown(last)[None]])
 
     return jax.vmap(one)(initial, seeds)
