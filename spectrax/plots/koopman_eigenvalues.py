@@ -13,7 +13,7 @@ __all__ = ["Figure", "by_residual", "circle", "plain", "residual_norm"]
 
 COLOURS = "plasma"
 CERTIFIED = "#1a7f4b"
-_LEAST, _MOST = 1e-6, 1.0  # residuals that colours tell apart
+_DECADES = 1.5  # below the threshold, and up to 1, colours tell residuals apart
 
 
 def by_residual(
@@ -29,7 +29,7 @@ def by_residual(
     """
     figure = Figure(figsize=(10.4, 4.7), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.05))
-    norm = residual_norm(residuals, threshold)
+    norm = residual_norm(threshold)
     circle(left)
     _scatter(left, eigenvalues.real, eigenvalues.imag, residuals, threshold, norm)
     if learned is not None:
@@ -39,10 +39,10 @@ def by_residual(
     _frame(left, np.concatenate([eigenvalues, [] if learned is None else learned]))
     left.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(0, -0.12), ncols=3, handletextpad=0.3)
     _against_modulus(right, np.abs(eigenvalues), residuals, threshold, norm)
-    bar = figure.colorbar(ScalarMappable(norm, matplotlib.colormaps[COLOURS]), ax=right, pad=0.02)
+    bar = figure.colorbar(ScalarMappable(norm, matplotlib.colormaps[COLOURS]), ax=right, pad=0.02, extend="min")
     bar.set_label("residual on held-out pairs", fontsize=9)
     bar.ax.tick_params(labelsize=8)
-    return figure
+    return drawing.settled(figure)
 
 
 def plain(eigenvalues: np.ndarray, title: str) -> Figure:
@@ -62,11 +62,9 @@ def circle(axes: Axes, label: str | None = None) -> None:
     axes.plot(np.cos(angles), np.sin(angles), color="#9aa5b1", linewidth=1.0, zorder=0, label=label)
 
 
-def residual_norm(residuals: np.ndarray, threshold: float) -> LogNorm:
-    """Colours of residuals on a logarithmic scale that holds the threshold."""
-    finite = residuals[np.isfinite(residuals) & (residuals > 0)]
-    low = float(np.clip(np.min(finite, initial=threshold / 3), _LEAST, threshold / 2))
-    return LogNorm(low, float(max(_MOST, 2 * low, threshold)), clip=True)
+def residual_norm(threshold: float) -> LogNorm:
+    """Colours of residuals on a logarithmic scale about the threshold."""
+    return LogNorm(threshold / 10**_DECADES, max(1.0, 3 * threshold), clip=True)
 
 
 def _scatter(axes: Axes, x: np.ndarray, y: np.ndarray, residuals: np.ndarray, threshold: float, norm: LogNorm) -> None:
@@ -80,8 +78,7 @@ def _scatter(axes: Axes, x: np.ndarray, y: np.ndarray, residuals: np.ndarray, th
 
 
 def _against_modulus(axes: Axes, moduli: np.ndarray, residuals: np.ndarray, threshold: float, norm: LogNorm) -> None:
-    shown = np.maximum(residuals, norm.vmin / 3)
-    _scatter(axes, moduli, shown, shown, threshold, norm)
+    _scatter(axes, moduli, np.maximum(residuals, 1e-12), residuals, threshold, norm)
     axes.axhline(threshold, color=CERTIFIED, linestyle="--", linewidth=1.1)
     axes.text(0.02, threshold, "certified below", color=CERTIFIED, fontsize=8, va="top", transform=_across(axes))
     axes.axvline(1, color="#9aa5b1", linewidth=1.0, zorder=0)

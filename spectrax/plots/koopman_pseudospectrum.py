@@ -7,13 +7,13 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
+from spectrax.plots import field_drawing as drawing
 from spectrax.plots import koopman_eigenvalues as eigenvalue_plots
 
 __all__ = ["Figure", "pseudospectrum"]
 
-_LEVELS = 10.0 ** np.arange(-4, 1)
 _CONTOURS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
-_UNCERTIFIED, _BOUND = "#d1495b", "viridis_r"
+_BOUND = "viridis_r"
 
 
 def pseudospectrum(
@@ -49,8 +49,8 @@ def pseudospectrum(
     grid[0].set_ylabel("imaginary part")
     _eigenvalues(figure, grid[0], eigenvalues, residuals, threshold, isometry)
     if certified is not None:
-        _certified(figure, grid[1], *certified, isometry)
-    return figure
+        _certified(figure, grid[1], *certified, threshold, isometry)
+    return drawing.settled(figure)
 
 
 def _contours(axes: Axes, real: np.ndarray, imaginary: np.ndarray, least: np.ndarray) -> None:
@@ -63,7 +63,7 @@ def _contours(axes: Axes, real: np.ndarray, imaginary: np.ndarray, least: np.nda
 def _eigenvalues(
     figure: Figure, axes: Axes, eigenvalues: np.ndarray, residuals: np.ndarray, threshold: float, isometry: bool
 ) -> None:
-    norm = eigenvalue_plots.residual_norm(residuals, threshold)
+    norm = eigenvalue_plots.residual_norm(threshold)
     order = np.argsort(-residuals)
     look = {"c": residuals[order], "cmap": eigenvalue_plots.COLOURS, "norm": norm}
     axes.scatter(
@@ -76,8 +76,10 @@ def _eigenvalues(
     _bar(figure, axes, norm, eigenvalue_plots.COLOURS, "residual of the eigenvalue on held-out pairs")
 
 
-def _certified(figure: Figure, axes: Axes, points: np.ndarray, bounds: np.ndarray, isometry: bool) -> None:
-    norm = LogNorm(max(float(np.min(bounds, initial=1e-3)), 1e-6), max(float(np.max(bounds, initial=1e-2)), 1e-5))
+def _certified(
+    figure: Figure, axes: Axes, points: np.ndarray, bounds: np.ndarray, threshold: float, isometry: bool
+) -> None:
+    norm = LogNorm(threshold / 30, max(threshold, float(np.max(bounds, initial=0))), clip=True)
     axes.scatter(
         points.real, points.imag, c=bounds, cmap=_BOUND, norm=norm, s=18, zorder=3, edgecolors="black", linewidths=0.3
     )

@@ -10,6 +10,7 @@ import numpy as np
 
 from spectrax.core.errors import ConfigError
 from spectrax.estimators.dictionaries.dictionary import not_fitted
+from spectrax.estimators.precision import double_precision
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -44,7 +45,8 @@ class Encoded:
         return ("1",) * self.constant + encoded + coordinates
 
     def fitted(self, x: np.ndarray, seed: int) -> Self:
-        seen = jax.eval_shape(self._encode, jax.ShapeDtypeStruct(x[:2].shape, jnp.result_type(x.dtype)))
+        with double_precision():
+            seen = jax.eval_shape(self._encode, jax.ShapeDtypeStruct(x[:2].shape, x.dtype))
         return dataclasses.replace(self, features=seen.shape[1], dimension=x.shape[1])
 
     def __call__(self, x: jax.Array) -> jax.Array:

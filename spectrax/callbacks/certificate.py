@@ -1,0 +1,157 @@
+"""What a learned dictionary is worth: its eigenvalues with residuals on trajectories that training has not seen."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from spectrax.callbacks.callback import SilentCallback
+from spectrax.core import trees
+from spectrax.core.errors import ConfigError
+from spectrax.core.protocols import Observation, Observed
+from spectrax.estimators.dictionaries.encoded import Encoded
+from spectrax.estimators.evidence import Evidence, Plan, evidence
+from spectrax.estimators.resdmd import ResDMD
+from spectrax.estimators.snapshots import Pairs
+from spectrax.estimators.spectrum import KoopmanSpectrum
+from spectrax.plots import koopman_eigenfunctions, koopman_eigenvalues, koopman_pseudospectrum
+
+logger = logging.getLogger("spectrax")
+
+_FUNCTIONS_DRAWN = 4
+
+
+class Certificate(SilentCallback):
+    """At the end (and every so many steps) the encoder becomes a dictionary: EDMD is fitted on it to training pairs,
+    and ResDMD computes residuals of its eigenpairs, and of the learned operator's, on the pairs of another split.
+
+    Writes `certificate.json` (what is certified, and what may not be claimed), metrics, and at the end figures of
+    eigenvalues by residual, of the pseudospectrum, and of the best certified eigenfunctions on phase space. It is about
+    the weights of that moment.
+
+    Args:
+        dataset: the run's; what it holds is read when it is first needed.
+        fitted_on, held_out: splits of pairs that EDMD is fitted to, and that residuals are computed from.
+        most_pairs: of each, a random choice of so many.
+        threshold: the largest residual of a certified eigenvalue.
+        isometry: whether the system preserves measure; None: as the dataset says.
+        constant: whether the dictionary holds the constant 1.
+        state: whether it holds the state itself.
+        points: of the pseudospectrum's grid along each axis.
+        every: steps between two certificates; None: at the end alone.
+
+    Raises:
+        ConfigError: for numbers that make no sense.
+    """
+
+    def __init__(
+        self,
+        dataset: Any,
+        fitted_on: str = "train",
+        held_out: str = "test",
+        most_pairs: int = 20_000,
+        threshold: float = 0.1,
+        isometry: bool | None = None,
+        constant: bool = True,
+        state: bool = False,
+        points: int = 60,
+        every: int | None = None,
+    ):
+        super().__init__(every)
+        if fitted_on == held_out:
+            raise ConfigError(
+                f"callback: fitted_on and held_out are both {held_out}. Residuals need pairs of their own."
+            )
+        self.dataset, self.fitted_on, self.held_out, self.most_pairs = dataset, fitted_on, held_out, most_pairs
+        self.constant, self.state, self.often = constant, state, every is not None
+        declared = getattr(dataset, "measure_preserving", False) if isometry is None else isometry
+        self.plan = Plan(threshold=threshold, isometry=bool(declared), points=points)
+
+    def observe(self, seen: Observation) -> Observed:
+        """Certificate and metrics; at the end also figures."""
+        if not (seen.last or self.often):
+            return Observed()
+        plan = self.plan if seen.last else _residuals_alone(self.plan)
+        encode = encoder(seen.model)
+        dictionary = Encoded(encode, tuple(self.dataset.spec.fields["window"].shape[1:]), self.constant, self.state)
+        held_out = self._pairs(self.held_out)
+        spectrum = ResDMD(dictionary, held_out=0.0).fit(self._pairs(self.fitted_on), seed=0)
+        found = evidence(spectrum, held_out, plan)
+        learned = self._learned(seen.model, dictionary, held_out)
+        said = {"step": seen.step, "split": self.held_out, **found.certificate()}
+        said["not_claimed"].append(
+            "That residuals mean anything near the rounding of the encoder, which computes in float32: below about "
+            f"{np.finfo(np.float32).eps * spectrum.condition:.0e} here."
+        )
+        metrics = found.metrics()
+        if learned is not None:
+            said["learned_operator"] = learned.certificate(plan.threshold, plan.isometry)
+            metrics["learned_residual_median"] = float(np.median(learned.residuals))
+        logger.info("Certificate: %s", said["claims"][0])
+        figures = self._figures(found, learned, held_out.x) if seen.last else {}
+        return Observed(metrics, figures, {"certificate": said})
+
+    def _pairs(self, split: str) -> Pairs:
+        """Some pairs of a split, always the same."""
+        pairs = self.dataset.pairs(split)
+        if len(pairs) <= self.most_pairs or pairs.weights is not None:
+            return pairs
+        return pairs.take(np.sort(np.random.default_rng(0).choice(len(pairs), self.most_pairs, replace=False)))
+
+    def _learned(self, model: Any, dictionary: Encoded, pairs: Pairs) -> KoopmanSpectrum | None:
+        """The learned operator on the encoder's functions alone; None for a model that has none."""
+        if not hasattr(model, "operator"):
+            return None
+        matrix = np.asarray(model.operator.matrix(), np.float64)
+        alone = Encoded(dictionary.encoder, dictionary.state_shape, constant=False).fitted(pairs.x, 0)
+        eigenvalues, vectors = np.linalg.eig(matrix)
+        return KoopmanSpectrum(eigenvalues, None, vectors, matrix, alone).verified(pairs)
+
+    def _figures(self, found: Evidence, learned: KoopmanSpectrum | None, states: np.ndarray) -> dict[str, Any]:
+        spectrum, plan = found.spectrum, found.plan
+        values, residuals = spectrum.eigenvalues, spectrum.residuals
+        drawn = {
+            "eigenvalues": koopman_eigenvalues.by_residual(
+                values, residuals, plan.threshold, None if learned is None else learned.eigenvalues
+            )
+        }
+        if len(found.axis):
+            certified = (found.circle, found.circle_least) if plan.isometry else (found.grid_points, found.grid_bounds)
+            good = certified[1] <= plan.threshold
+            drawn["pseudospectrum"] = koopman_pseudospectrum.pseudospectrum(
+                found.axis, found.axis, found.least, values, residuals, plan.threshold,
+                (certified[0][good], certified[1][good]), plan.isometry,
+            )  # fmt: skip
+        chosen = best(values, residuals, _FUNCTIONS_DRAWN)
+        if states.shape[1] > 1 and len(chosen):
+            shown = states[:20_000]
+            titles = [f"{values[j]:.3f}\nresidual {residuals[j]:.2g}" for j in chosen]
+            places, names = (0, states.shape[1] - 1), getattr(self.dataset, "coordinates", None)
+            names = [names[place] if names else f"x{place + 1}" for place in places]
+            drawn["eigenfunctions"] = koopman_eigenfunctions.eigenfunctions(
+                shown[:, places], spectrum.eigenfunctions(shown)[:, chosen], titles, names
+            )
+        return drawn
+
+
+def encoder(model: Any) -> Callable[[Any], Any]:
+    """A model's encoder as a function of states (rows, *state), whatever the devices that hold its weights."""
+    graph, *weights = trees.split_module(model)
+    weights = jax.device_get(weights)
+
+    def encode(x: jax.Array) -> jax.Array:
+        return trees.merge_module(graph, *weights).encode(x.astype("float32"))
+
+    return encode
+
+
+def best(eigenvalues: np.ndarray, residuals: np.ndarray, count: int) -> list[int]:
+    """Indices of the eigenvalues of least residuals, without the constant's and one of each conjugate pair."""
+    order = [j for j in np.argsort(residuals) if eigenvalues[j].imag >= -1e-9 and abs(eigenvalues[j] - 1) > 1e-3]
+    return [int(j) for j in order[:count]]
+
+
+def _residuals_alone(plan: Plan) -> Plan:
+    return Plan(threshold=plan.threshold, isometry=plan.isometry, points=0, circle=0)
