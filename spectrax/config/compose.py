@@ -292,10 +292,18 @@ def register() -> None:
     store = ConfigStore.instance()
     for name, path in find.experiments().items():
         try:
+            state = (str(path), path.stat().st_mtime_ns, path.stat().st_size)
+            if _registered.get(name) == state:  # reading all of them takes longer than composing one
+                continue
             node = OmegaConf.load(path)
         except (OSError, ValueError, yaml.YAMLError, OmegaConfBaseException) as error:
             raise ConfigError(f"{path} is not readable yaml: {str(error).splitlines()[0]}") from error
         store.store(name=name, group="experiment", node=node, package="_global_", provider=str(path))
+        _registered[name] = state
+
+
+_registered: dict[str, tuple[str, int, int]] = {}
+"""Experiments that Hydra knows, and of which file: its path, time and size."""
 
 
 def _problems_of(overrides: Sequence[str]) -> list[str]:

@@ -24,6 +24,12 @@ HOME = {
     ("dataset", "kuramoto_sivashinsky"): "fno_burgers",
     ("model", "svt_h_l_released"): "svt_imagenet",
 }
+DYNAMICS = (
+    "cat_map circle_rotation cmv discrete_spectrum double_well doubling duffing gauss_map linear lorenz96 "
+    "kuramoto_sivashinsky_dynamics noisy_logistic ornstein_uhlenbeck pendulum skew_torus tent torus_rotation "
+    "twisted_annulus van_der_pol"
+)
+HOME |= {("dataset", name): "koopman_lorenz" for name in DYNAMICS.split()}
 # What has to be said with it.
 NEEDED = {
     ("dataset", "cars196"): ["loader=grain"],
