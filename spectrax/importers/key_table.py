@@ -29,6 +29,10 @@ CONVOLUTION = Layout(
     lambda x: x.transpose(*range(2, x.ndim), 1, 0),
     lambda x: x.transpose(x.ndim - 1, x.ndim - 2, *range(x.ndim - 2)),
 )
+# (in, out, height, width) as PyTorch's transposed convolution has it, and (height, width, in, out) of one that is not
+TRANSPOSED_CONVOLUTION = Layout(
+    lambda x: x[:, :, ::-1, ::-1].transpose(2, 3, 0, 1), lambda x: x.transpose(2, 3, 0, 1)[:, :, ::-1, ::-1]
+)
 
 # Words of many tables: their word and ours.
 AFFINE = {"weight": "scale", "bias": "bias"}

@@ -51,12 +51,20 @@ class Perceptron(nnx.Module):
         make = uniform_linear if start == "uniform" else _xavier_linear
         self.layers = nnx.List([make(a, b, dtype=dtype, rngs=rngs) for a, b in itertools.pairwise(sizes)])
 
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """(..., input) -> (..., output) float32."""
+    def features(self, x: jax.Array) -> jax.Array:
+        """What the last layer sees: (..., input) -> (..., last hidden)."""
         for layer in self.layers[:-1]:
             x = _ACTIVATIONS[self.activation](layer(x))
-        x = self.layers[-1](x).astype(jnp.float32)
+        return x
+
+    def head(self, features: jax.Array) -> jax.Array:
+        """The last layer: (..., last hidden) -> (..., output) float32."""
+        x = self.layers[-1](features).astype(jnp.float32)
         return x if self.last is None else _ACTIVATIONS[self.last](x)
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """(..., input) -> (..., output) float32."""
+        return self.head(self.features(x))
 
 
 def _xavier_linear(inputs: int, outputs: int, *, dtype: str, rngs: nnx.Rngs) -> nnx.Linear:

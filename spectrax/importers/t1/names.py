@@ -6,6 +6,7 @@ from spectrax.importers.key_table import (
     LINEAR,
     MOMENT,
     SAME,
+    TRANSPOSED_CONVOLUTION,
     KeyTable,
     Layout,
     Rule,
@@ -20,10 +21,6 @@ LAST = "dfpnet.dlayer1.dlayer1_tconv"
 _ACROSS_CHANNELS = Layout(lambda x: x.transpose(2, 3, 1, 0), lambda x: x.transpose(3, 2, 0, 1))
 # (in, out, channels) and (channels, out, in)
 _ACROSS_AXIS = Layout(lambda x: x.transpose(2, 1, 0), lambda x: x.transpose(2, 1, 0))
-# (in, out, height, width) as PyTorch's transposed convolution has it, and (height, width, in, out) of one that is not
-_TRANSPOSED = Layout(
-    lambda x: x[:, :, ::-1, ::-1].transpose(2, 3, 0, 1), lambda x: x.transpose(2, 3, 0, 1)[:, :, ::-1, ::-1]
-)
 
 
 def _mixing(key: str, path: str) -> list[Rule]:
@@ -52,7 +49,7 @@ _RULES = [
     *_mixing("op_layer", "operator/0"),
     *[rule for index, name in enumerate(DOWN) for rule in _block(name, "conv", f"network/down/{index}")],
     *[rule for index, name in enumerate(UP) for rule in _block(name, "tconv", f"network/up/{index}")],
-    *weight_and_bias(LAST, "network/last", _TRANSPOSED),
+    *weight_and_bias(LAST, "network/last", TRANSPOSED_CONVOLUTION),
 ]
 
 _TABLE = KeyTable(

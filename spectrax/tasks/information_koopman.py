@@ -1,0 +1,149 @@
+"""Training of an information Koopman model: forecasts of a step, with latent states that know of each other and differ.
+
+Source: X. Cheng et al., "Information shapes Koopman representation", ICLR 2026, arXiv 2510.13025, and the code released
+with it, which differ; the differences are kept apart here.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+
+from spectrax.core import randomness
+from spectrax.core.errors import ConfigError
+from spectrax.core.protocols import Batch
+from spectrax.models.information_koopman import InformationKoopman, OneStep
+from spectrax.nn.latent_operators.batch_ridge import BatchRidge
+from spectrax.ops.choices import check_choice
+from spectrax.ops.latent_contrast import contrast_in_batch, contrast_in_window
+from spectrax.ops.latent_entropy import latent_entropy
+from spectrax.tasks.dynamics import Dynamics
+
+Variant = Literal["spectrax", "paper", "released"]
+Sign = Literal["paper", "released"]
+
+
+@dataclasses.dataclass(frozen=True)
+class InformationKoopmanTask(Dynamics):
+    """A weighted sum of errors of what is decoded one step ahead and at once, how far latent steps are from linear, the
+    estimate of what a latent state knows of its neighbours (InfoNCE), and the entropy of latent states.
+
+    Evaluation tells these terms too, of each window by itself: the entropy in the loss is then that of a window.
+
+    Attributes:
+        variant: "released": errors of a step are means over batch and numbers, summed over a window's steps; the
+            estimate is within windows; dead directions have no entropy. It needs `model.operator=batch`. "spectrax":
+            the same, but for dead directions, and with any operator. "paper": errors are sums over a state's numbers,
+            means over batch and steps; the estimate is over the batch, whose latent states are gathered on several
+            devices. A variational model needs it, and its errors are the negative logarithms of normal likelihoods.
+        information: weight of InfoNCE (the paper's alpha).
+        linearity: of the latent steps' error (beta); of a variational model, of the divergence of a frame's posterior
+            from the step's normal distribution.
+        entropy: weight (gamma) of the von Neumann entropy.
+        entropy_sign: "paper": the entropy is maximised. "released": it is minimised, as that code does.
+        radius: frames to either side that InfoNCE takes for neighbours.
+        temperature: by which InfoNCE divides similarities. The released yamls say 0.07, and the code runs with 0.1.
+        prior: weight of the divergence of a variational model's posteriors from a standard normal distribution.
+
+    Raises:
+        ConfigError: for values that make no sense, or do not go with the model.
+    """
+
+    variant: Variant = "spectrax"
+    information: float = 2.0
+    entropy: float = 0.1
+    entropy_sign: Sign = "paper"
+    radius: int = 3
+    temperature: float = 0.1
+    prior: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choice("task.variant", self.variant, ("spectrax", "paper", "released"))
+        check_choice("task.entropy_sign", self.entropy_sign, ("paper", "released"))
+        if min(self.information, self.entropy, self.prior) < 0 or self.radius < 1 or self.temperature <= 0:
+            raise ConfigError(
+                "task.information, task.entropy and task.prior must not be negative, task.radius at least 1, "
+                "task.temperature above 0. The sign of the entropy is task.entropy_sign."
+            )
+
+    def loss(
+        self, phase: str, model: Any, batch: Batch, extra: Any, key: jax.Array
+    ) -> tuple[jax.Array, tuple[Any, Mapping[str, jax.Array]]]:
+        """The weighted sum of the terms, and each of them."""
+        window = self._part(batch["window"], randomness.stream(key, "window"))
+        self.check(model)
+        terms = self.one_step_terms(model.one_step(window, train=True, key=randomness.stream(key, "model")))
+        return self.weighted(terms), (extra, terms)
+
+    def weights(self) -> dict[str, float]:
+        """Of the terms; that of the entropy is negative where it is maximised."""
+        sign = -1 if self.entropy_sign == "paper" else 1
+        told = {"contrast": self.information, "entropy": sign * self.entropy, "prior": self.prior}
+        return {**super().weights(), **told}
+
+    def weighted(self, terms: Mapping[str, jax.Array]) -> jax.Array:
+        """The sum of the terms that are there."""
+        weights = self.weights()
+        return sum(weights[name] * value for name, value in terms.items())
+
+    def one_step_terms(self, step: OneStep) -> dict[str, jax.Array]:
+        """Without weights, of a batch of windows."""
+        contrast = contrast_in_batch if self.variant == "paper" else contrast_in_window
+        floor = "clamped" if self.variant == "released" else "mixed"
+        terms = {
+            "prediction": self._error(step.prediction, step.target_next),
+            "reconstruction": self._error(step.reconstruction, step.target),
+            "contrast": contrast(step.latent, radius=self.radius, temperature=self.temperature),
+            "entropy": latent_entropy(step.latent, floor=floor),
+        }
+        if step.mean is None:
+            return {**terms, "linearity": jnp.mean((step.later - step.predicted) ** 2)}
+        mean, log_variance = step.mean, step.log_variance
+        likelihoods = {name: terms[name] / 2 for name in ("prediction", "reconstruction")}
+        return {
+            **terms,
+            **likelihoods,
+            "linearity": _divergence(mean[:, 1:], log_variance[:, 1:], step.predicted, step.log_noise),
+            "prior": _divergence(mean[:, :-1], log_variance[:, :-1], 0.0, jnp.zeros(())),
+        }
+
+    def terms_by_example(self, model: Any, window: jax.Array, outputs: Any) -> dict[str, jax.Array]:
+        """The terms of each window's first steps, as many as in training, without dropout, and "loss", (batch,) each.
+
+        Where the operator is a regression, it is that of the window."""
+        self.check(model)
+        count = self._steps(window)
+
+        def one(window: jax.Array) -> dict[str, jax.Array]:
+            terms = self.one_step_terms(model.one_step(window[None, : count + 1], train=False))
+            return {"loss": self.weighted(terms), **terms}
+
+        return jax.vmap(one)(window)
+
+    def check(self, model: Any) -> None:
+        """Raises `ConfigError` when the model is none that this can train."""
+        if not isinstance(model, InformationKoopman):
+            raise ConfigError("task=information_koopman needs model=information_koopman, or choose task=dynamics.")
+        if self.variant == "released" and not isinstance(model.operator, BatchRidge):
+            raise ConfigError("task.variant=released needs model.operator=batch; or set task.variant=spectrax.")
+        if model.form == "variational" and self.variant != "paper":
+            raise ConfigError("model.form=variational needs task.variant=paper: the release has no such model.")
+
+    def _error(self, states: jax.Array, target: jax.Array) -> jax.Array:
+        """Of states (batch, steps, *state)."""
+        square = (states - target) ** 2
+        if self.variant == "paper":
+            return jnp.sum(square) / (square.shape[0] * square.shape[1])
+        return jnp.mean(square) * square.shape[1]
+
+
+def _divergence(
+    mean: jax.Array, log_variance: jax.Array, centre: jax.Array | float, log_noise: jax.Array
+) -> jax.Array:
+    """Kullback and Leibler's of normal distributions (batch, steps, latent) from others about a centre, in nats: summed
+    over the latent numbers, mean over batch and steps."""
+    excess = log_noise - log_variance - 1 + (jnp.exp(log_variance) + (mean - centre) ** 2) * jnp.exp(-log_noise)
+    return jnp.mean(jnp.sum(excess, axis=-1)) / 2
