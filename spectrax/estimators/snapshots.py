@@ -5,7 +5,7 @@ Carlo, error M^-1/2), products of the rules below on grids.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Self
 
 import numpy as np
@@ -97,6 +97,42 @@ class Pairs:
         """The pairs that an index array, a mask or a slice chooses."""
         parts = (self.x, self.y, self.weights, self.second)
         return type(self)(*[None if part is None else part[chosen] for part in parts])
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Stream:
+    """Pairs of trajectories that are never all in memory at once, as those of a `numpy.memmap`.
+
+    Attributes:
+        trajectories: (trajectories, length, ...state), or a sequence of (length, ...state); sliced, never copied whole.
+        lag: steps between the states of a pair.
+        size: pairs in a batch, at most.
+    """
+
+    trajectories: Sequence[np.ndarray]
+    lag: int = 1
+    size: int = 65_536
+
+    def __len__(self) -> int:
+        return sum(max(0, len(trajectory) - self.lag) for trajectory in self.trajectories)
+
+    def __iter__(self) -> Iterator[Pairs]:
+        """Batches in order, none across a border. Raises `ConfigError` where a state is not finite, or a trajectory too
+        short."""
+        together: list[np.ndarray] = []  # short trajectories share a batch
+        for trajectory in self.trajectories:
+            if together and sum(map(len, together)) + len(trajectory) > self.size:
+                yield Pairs.of_trajectories(together, self.lag)
+                together = []
+            if len(trajectory) <= self.size:
+                together.append(np.asarray(trajectory))
+                continue
+            for start in range(0, len(trajectory) - self.lag, self.size):
+                yield Pairs.of_trajectories(
+                    np.asarray(trajectory[start : start + self.size + self.lag])[None], self.lag
+                )
+        if together:
+            yield Pairs.of_trajectories(together, self.lag)
 
 
 def delayed(trajectories: ArrayLike | Sequence[ArrayLike], delays: int) -> np.ndarray | list[np.ndarray]:

@@ -1,0 +1,125 @@
+"""Least squares on a dictionary, from chunks of its values or from Gram matrices."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from spectrax.core.errors import ConfigError
+from spectrax.estimators.dictionaries.dictionary import Dictionary
+from spectrax.estimators.features import Source, chunks, peeked
+from spectrax.estimators.gram import GramState
+
+
+@dataclasses.dataclass(frozen=True)
+class Projection:
+    """Images and states projected onto the span of a dictionary, in a basis that is orthonormal over the states.
+
+    Attributes:
+        basis: B (N, r), coefficients of the basis in the dictionary.
+        images: (r, N), the dictionary at the images: the operator is B images.
+        states: (r, dimension), the states: their coefficients are B states.
+        condition: of the weighted dictionary matrix at the states.
+        regularised: a ridge was added.
+    """
+
+    basis: np.ndarray
+    images: np.ndarray
+    states: np.ndarray
+    condition: float
+    regularised: bool = False
+
+
+def from_gram(gram: GramState, rtol: float) -> Projection:
+    """By the eigenvalues of G that are above `rtol` times the largest.
+
+    Raises:
+        ConfigError: when there are fewer pairs than functions.
+    """
+    _check_count(gram.count, len(gram.G))
+    values, vectors = np.linalg.eigh(gram.G)
+    _check_some(values[-1])
+    kept = values > rtol * values[-1]
+    basis = vectors[:, kept] / np.sqrt(values[kept])
+    return _projected(basis, gram, _condition(values))
+
+
+def from_ridge(gram: GramState, ridge: float) -> Projection:
+    """With `ridge` times the mean of G's diagonal added to it."""
+    values, vectors = np.linalg.eigh(gram.G)
+    _check_some(values[-1])
+    shifted = np.maximum(values, 0) + ridge * np.trace(gram.G).real / len(gram.G)
+    return dataclasses.replace(_projected(vectors / np.sqrt(shifted), gram, _condition(values)), regularised=True)
+
+
+def streamed_qr(
+    dictionary: Dictionary, source: Source, chunk: int, rtol: float | None = None, progress: bool = False
+) -> Projection:
+    """By a QR factorisation that takes in one chunk after another, so no condition number is squared.
+
+    Args:
+        rtol: singular values below it, relative to the largest, are dropped; None: those that rounding decides.
+
+    Raises:
+        ConfigError: when there are fewer pairs than functions.
+    """
+    first, source = peeked(source)
+    triangle, right, count = None, None, 0
+    for part in chunks(dictionary, source, max(chunk, 2 * _size(dictionary)), progress):
+        sides = np.hstack([part.py, part.x])
+        triangle, right = _stacked(triangle, right, part.px, sides)
+        count += len(part.px)
+    size = triangle.shape[1]
+    _check_count(count, size)
+    if first.weights is None:
+        triangle, right = triangle / np.sqrt(count), right / np.sqrt(count)
+    left, values, adjoint = np.linalg.svd(triangle)
+    _check_some(values[0])
+    kept = values > (count * np.finfo(float).eps if rtol is None else rtol) * values[0]
+    sides = left[:, kept].conj().T @ right
+    condition = float(values[0] / values[-1]) if values[-1] else float("inf")
+    return Projection(adjoint[kept].conj().T / values[kept], sides[:, :size], sides[:, size:], condition)
+
+
+def _stacked(triangle: np.ndarray | None, right: np.ndarray | None, px: np.ndarray, sides: np.ndarray) -> Any:
+    """The triangular factor of what came before over `px`, and the sides turned as it was."""
+    from scipy.linalg import lapack
+
+    if triangle is not None:
+        px, sides = np.vstack([triangle, px]), np.vstack([right, sides])
+    dtype = np.result_type(px, sides)  # of the dictionary and the states, either of which may be complex
+    geqrf, unmqr = lapack.get_lapack_funcs(("geqrf", "unmqr" if dtype.kind == "c" else "ormqr"), dtype=dtype)
+    factored, scales, _, _ = geqrf(px.astype(dtype, order="F", copy=False), lwork=64 * px.shape[1], overwrite_a=True)
+    rows = min(px.shape)
+    turned, _, _ = unmqr("L", "C" if dtype.kind == "c" else "T", factored, scales, sides, 64 * sides.shape[1])
+    return np.triu(factored[:rows]), turned[:rows]
+
+
+def _projected(basis: np.ndarray, gram: GramState, condition: float) -> Projection:
+    adjoint = basis.conj().T
+    return Projection(basis, adjoint @ gram.A, adjoint @ gram.state, condition)
+
+
+def _size(dictionary: Dictionary) -> int:
+    return dictionary.size
+
+
+def _condition(squares: np.ndarray) -> float:
+    """Of a matrix, by the eigenvalues of its Gram matrix; rounding hides whatever is above 1e8."""
+    least = max(squares[0], np.finfo(float).eps * squares[-1])
+    return float(np.sqrt(squares[-1] / least))
+
+
+def _check_some(largest: float) -> None:
+    if not largest > 0:
+        raise ConfigError("The dictionary vanishes at all of these pairs. Choose another, or its scale.")
+
+
+def _check_count(pairs: int, functions: int) -> None:
+    if pairs < functions:
+        raise ConfigError(
+            f'{pairs:,} pairs cannot tell {functions} functions apart. Give at least as many, take solver="ridge", or '
+            "choose a smaller dictionary."
+        )
