@@ -6,12 +6,12 @@ import dataclasses
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
+from spectrax.estimators.features import batches, padded
 from spectrax.estimators.precision import double_precision
 from spectrax.estimators.qr import RANK_TOLERANCE, Factors
-from spectrax.estimators.snapshots import Pairs
+from spectrax.estimators.snapshots import Pairs, Stream
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -42,7 +42,7 @@ def compression(made: Factors, tolerance: float = RANK_TOLERANCE) -> Compression
     return Compression(basis, states.conj().T @ made.x, states.conj().T @ (images @ basis))
 
 
-def state_coefficients(dictionary: Any, pairs: Pairs, basis: np.ndarray, chunk: int = 4096) -> np.ndarray:
+def state_coefficients(dictionary: Any, source: Pairs | Stream, basis: np.ndarray, chunk: int = 4096) -> np.ndarray:
     """Coefficients (N, dimension) of the state in the dictionary: what a prediction is read with.
 
     Least squares over the states, in a basis (N, r) that is orthonormal there.
@@ -52,9 +52,13 @@ def state_coefficients(dictionary: Any, pairs: Pairs, basis: np.ndarray, chunk: 
     def part(states: jax.Array, weights: jax.Array) -> jax.Array:
         return ((dictionary(states) @ basis) * weights[:, None]).conj().T @ states
 
-    total, weights = 0, pairs.quadrature
+    total = 0
     with double_precision():
-        for start in range(0, len(pairs), chunk):
-            chosen = slice(start, start + chunk)
-            total = total + np.asarray(part(jnp.asarray(pairs.x[chosen]), jnp.asarray(weights[chosen])))
+        for pairs in batches(source):
+            weights = np.full(len(pairs), 1 / len(source)) if pairs.weights is None else pairs.weights
+            rows = min(chunk, len(pairs))
+            for start in range(0, len(pairs), rows):
+                counted = weights[start : start + rows]
+                states = padded(pairs.x[start : start + rows], rows)
+                total = total + np.asarray(part(states, np.pad(counted, (0, rows - len(counted)))))
     return basis @ total

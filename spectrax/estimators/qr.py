@@ -18,8 +18,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from spectrax.core.errors import ConfigError
+from spectrax.estimators.features import batches, padded
 from spectrax.estimators.precision import double_precision
-from spectrax.estimators.snapshots import Pairs
+from spectrax.estimators.snapshots import Pairs, Stream
 
 RANK_TOLERANCE = 1e-12  # relative to the largest singular value: what lies below is rounding
 ILL_CONDITIONED = 1e10
@@ -100,70 +101,76 @@ class Factors:
             )
 
 
-def factors(dictionary: Any, pairs: Pairs, chunk: int = 4096) -> Factors:
-    """The factors of a dictionary at `pairs`, `chunk` pairs in memory at a time.
+def factors(dictionary: Any, source: Pairs | Stream, chunk: int = 4096) -> Factors:
+    """The factors of a dictionary at pairs of snapshots, `chunk` pairs in memory at a time.
 
     Args:
-        dictionary: fitted, (rows, dimension) -> (rows, N), traceable.
+        dictionary: fitted, (rows, dimension) -> (rows, N), traceable. Where it is cast up from what it computes in, its
+            attribute `precision` tells the rounding unit.
 
     Raises:
         ConfigError: when there are fewer pairs than functions, or the dictionary is not finite at one of them. Warns
             when the dictionary computes in float32.
     """
-    with double_precision():
-        shape = jax.eval_shape(dictionary, jax.ShapeDtypeStruct((1, pairs.dimension), pairs.x.dtype))
-        size = shape.shape[1]
-        if len(pairs) < size:
-            raise ConfigError(
-                f"{len(pairs):,} pairs cannot tell {size} functions apart. Give at least as many pairs as functions, "
-                "better ten times as many, or choose a smaller dictionary."
-            )
-        precision = _precision(shape.dtype)
-        triangle = _streamed(dictionary, pairs, size, min(chunk, len(pairs)))
+    first = next(batches(source))
+    if len(source) < (size := _values(dictionary, first).shape[1]):
+        raise ConfigError(
+            f"{len(source):,} pairs cannot tell {size} functions apart. Give at least as many pairs as functions, "
+            "better ten times as many, or choose a smaller dictionary."
+        )
+    precision = _precision(dictionary, _values(dictionary, first).dtype)
+    triangle = _streamed(dictionary, source, chunk)
     if not np.isfinite(triangle).all():
         raise ConfigError(
             "The dictionary is not finite at some of these pairs. Bring the states to a scale of about 1."
         )
     columns = np.split(triangle, triangle.shape[1] // size, axis=1)
-    return Factors(columns[0], columns[1], columns[2] if len(columns) > 2 else None, len(pairs), precision)
+    return Factors(columns[0], columns[1], columns[2] if len(columns) > 2 else None, len(source), precision)
 
 
-def _precision(dtype: Any) -> float:
-    precision = float(jnp.finfo(dtype).eps)
-    if precision > np.finfo(np.float64).eps:
+def _values(dictionary: Any, pairs: Pairs) -> jax.ShapeDtypeStruct:
+    """What the dictionary makes of one state."""
+    with double_precision():
+        return jax.eval_shape(dictionary, jax.ShapeDtypeStruct((1, pairs.dimension), pairs.x.dtype))
+
+
+def _precision(dictionary: Any, dtype: Any) -> float:
+    finest = float(np.finfo(np.float64).eps)
+    precision = max(float(jnp.finfo(dtype).eps), float(getattr(dictionary, "precision", finest)))
+    if precision > finest:
         warnings.warn(
-            f"The dictionary computes in {np.dtype(dtype).name}: residuals below about {precision:.0e} times its "
-            "condition number are rounding. Let it keep the float64 of its states.",
-            stacklevel=4,
+            f"The dictionary computes with a rounding unit of {precision:.0e}, not in float64: residuals below that "
+            "times its condition number are rounding. Let it keep the float64 of its states.",
+            stacklevel=3,
         )
     return precision
 
 
-def _streamed(dictionary: Any, pairs: Pairs, size: int, chunk: int) -> np.ndarray:
-    """The factor (k, k); k is 2 or 3 times `size`."""
-    images = (pairs.y,) if pairs.second is None else (pairs.y, pairs.second)
-    wide = size * (1 + len(images))
+def _streamed(dictionary: Any, source: Pairs | Stream, chunk: int) -> np.ndarray:
+    """The factor (k, k); k is 2 or 3 times N. Pairs without weights count 1 / number each."""
 
     @jax.jit
-    def stacked(triangle: jax.Array, states: tuple[jax.Array, ...], weights: jax.Array) -> jax.Array:
+    def stacked(triangle: jax.Array, states: list[jax.Array], weights: jax.Array) -> jax.Array:
         rows = jnp.concatenate([dictionary(part) for part in states], axis=1)
         rows = jnp.where(weights[:, None] > 0, jnp.sqrt(weights)[:, None] * rows, 0)
         return jnp.linalg.qr(jnp.concatenate([triangle, rows.astype(triangle.dtype)]), mode="r")
 
-    example = jax.eval_shape(dictionary, jax.ShapeDtypeStruct((1, pairs.dimension), pairs.x.dtype))
-    triangle = jnp.zeros((wide, wide), jnp.promote_types(example.dtype, jnp.float64))
-    weights = pairs.quadrature
-    for start in range(0, len(pairs), chunk):
-        part = slice(start, start + chunk)
-        states = [_padded(values[part], chunk) for values in (pairs.x, *images)]
-        count = len(weights[part])
-        triangle = stacked(triangle, tuple(states), np.pad(weights[part], (0, chunk - count)))
+    triangle = None
+    with double_precision():
+        for pairs in batches(source):
+            weights = np.full(len(pairs), 1 / len(source)) if pairs.weights is None else pairs.weights
+            images = [pairs.y] if pairs.second is None else [pairs.y, pairs.second]
+            if triangle is None:
+                example = _values(dictionary, pairs)
+                wide = example.shape[1] * (1 + len(images))
+                triangle = jnp.zeros((wide, wide), jnp.promote_types(example.dtype, jnp.float64))
+            rows = min(chunk, len(pairs))
+            for start in range(0, len(pairs), rows):
+                part = slice(start, start + rows)
+                states = [padded(values[part], rows) for values in (pairs.x, *images)]
+                missing = rows - len(weights[part])
+                triangle = stacked(triangle, states, np.pad(weights[part], (0, missing)))
     return np.asarray(triangle)
-
-
-def _padded(rows: np.ndarray, count: int) -> np.ndarray:
-    """`count` rows: the last one again where some are missing, so that every chunk has one shape."""
-    return rows if len(rows) == count else np.pad(rows, ((0, count - len(rows)), (0, 0)), mode="edge")
 
 
 def eigenpair_residuals(x: jax.Array, y: jax.Array, eigenvalues: jax.Array, vectors: jax.Array) -> jax.Array:

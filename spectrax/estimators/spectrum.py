@@ -11,7 +11,7 @@ from spectrax.core.errors import ConfigError
 from spectrax.estimators.certificate import certificate
 from spectrax.estimators.invertibility import FibreVariance
 from spectrax.estimators.precision import double_precision
-from spectrax.estimators.snapshots import Pairs
+from spectrax.estimators.snapshots import Pairs, Stream
 from spectrax.estimators.verification import verification
 
 _UNVERIFIED = (
@@ -99,7 +99,7 @@ class KoopmanSpectrum:
         """The same, with eigenvalues that may be read without residuals."""
         return self._changed(accepted=True)
 
-    def verified(self, pairs: Pairs, chunk: int = 4096, in_sample: bool = False) -> KoopmanSpectrum:
+    def verified(self, pairs: Pairs | Stream, chunk: int = 4096, in_sample: bool = False) -> KoopmanSpectrum:
         """The same with residuals of its eigenpairs on `pairs`, in the data form (ResDMD, arXiv 2111.14889, eq. 3.2).
 
         `pairs` should be held out: those that the operator was fitted to say

@@ -18,11 +18,13 @@ _SWEEPS = 2
 
 
 def schur_eigenpairs(unitary: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Eigenvalues (n,) of modulus as computed, and orthonormal eigenvectors in columns (n, n); on the host."""
+    """Eigenvalues (n,), rounding's part in their moduli removed, and orthonormal eigenvectors in columns (n, n); on the
+    host."""
     from scipy.linalg import schur
 
     triangle, vectors = schur(unitary.astype(complex), output="complex")
-    return np.diag(triangle), vectors
+    values = np.diag(triangle)
+    return values / abs(values), vectors
 
 
 def hermitian_eigenpairs(unitary: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -41,7 +43,8 @@ def hermitian_eigenpairs(unitary: jax.Array) -> tuple[jax.Array, jax.Array]:
         # Clusters stay apart: each is moved to a place of its own on the line.
         values, rotation = jnp.linalg.eigh(other + jnp.diag(4.0 * labels).astype(other.dtype))
         vectors = vectors @ rotation
-    return jnp.einsum("ij,ik,kj->j", vectors.conj(), unitary, vectors), vectors
+    values = jnp.einsum("ij,ik,kj->j", vectors.conj(), unitary, vectors)
+    return values / abs(values), vectors
 
 
 def _combination(unitary: jax.Array, angle: float) -> jax.Array:

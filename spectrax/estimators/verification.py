@@ -6,24 +6,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spectrax.estimators.features import batches
 from spectrax.estimators.invertibility import fibre_variance
 from spectrax.estimators.precision import double_precision
 from spectrax.estimators.qr import Factors, eigenpair_residuals, factors
-from spectrax.estimators.snapshots import Pairs
+from spectrax.estimators.snapshots import Pairs, Stream
 from spectrax.estimators.stochastic import averaged_residuals
 
 if TYPE_CHECKING:
     from spectrax.estimators.spectrum import KoopmanSpectrum
 
 
-def verification(spectrum: KoopmanSpectrum, pairs: Pairs, chunk: int) -> dict[str, Any]:
+def verification(spectrum: KoopmanSpectrum, pairs: Pairs | Stream, chunk: int) -> dict[str, Any]:
     """What `KoopmanSpectrum.verified` fills in, by name."""
     made = factors(spectrum.dictionary, pairs, chunk)
     made.warn()
     return residuals_of(made, spectrum.unverified().eigenvalues, spectrum.vectors) | {
         "held_out": len(pairs),
         "isometry_defect": isometry_defect(made),
-        "fibre": fibre_variance(pairs),
+        "fibre": fibre_variance(next(batches(pairs))),
     }
 
 
