@@ -86,7 +86,8 @@ class EDMD:
             dictionary: the fitted one that they are of.
         """
         if self.solver == "ridge":
-            return spectrum_of(from_ridge(gram, self.ridge), dictionary)
+            mean = np.trace(gram.G).real / len(gram.G)
+            return spectrum_of(from_ridge(gram, self.ridge * mean), dictionary)
         return spectrum_of(from_gram(gram, TRUNCATION if self.rtol is None else self.rtol), dictionary)
 
 
@@ -146,7 +147,7 @@ def spectrum_of(found: Projection, dictionary: Any) -> KoopmanSpectrum:
 def warn_of(found: Projection) -> None:
     """A warning, with the condition number, of a dictionary that is ill-conditioned at its pairs."""
     size, rank = found.basis.shape
-    if rank < size:
+    if rank < size and not found.regularised:
         warnings.warn(
             f"Of {size} functions {size - rank} depend on the others at these pairs (condition number "
             f"{found.condition:.1e}): their directions were left out. Choose fewer functions, or functions further "

@@ -21,8 +21,8 @@ class Projection:
         basis: B (N, r), coefficients of the basis in the dictionary.
         images: (r, N), the dictionary at the images: the operator is B images.
         states: (r, dimension), the states: their coefficients are B states.
-        condition: of the weighted dictionary matrix at the states.
-        regularised: a ridge was added.
+        condition: of the weighted dictionary matrix at the states, with its penalty where there is one.
+        regularised: a penalty was added.
     """
 
     basis: np.ndarray
@@ -46,12 +46,14 @@ def from_gram(gram: GramState, rtol: float) -> Projection:
     return _projected(basis, gram, _condition(values))
 
 
-def from_ridge(gram: GramState, ridge: float) -> Projection:
-    """With `ridge` times the mean of G's diagonal added to it."""
-    values, vectors = np.linalg.eigh(gram.G)
+def from_ridge(gram: GramState, penalty: np.ndarray | float) -> Projection:
+    """With a penalty added to G: a number times the identity, or a matrix (N, N)."""
+    penalty = penalty * np.eye(len(gram.G)) if np.ndim(penalty) == 0 else penalty
+    values, vectors = np.linalg.eigh(gram.G + penalty)
     _check_some(values[-1])
-    shifted = np.maximum(values, 0) + ridge * np.trace(gram.G).real / len(gram.G)
-    return dataclasses.replace(_projected(vectors / np.sqrt(shifted), gram, _condition(values)), regularised=True)
+    kept = values > len(values) * np.finfo(float).eps * values[-1]
+    found = _projected(vectors[:, kept] / np.sqrt(values[kept]), gram, _condition(values))
+    return dataclasses.replace(found, regularised=True)
 
 
 def streamed_qr(

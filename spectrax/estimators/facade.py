@@ -1,0 +1,141 @@
+"""Any estimator of a Koopman operator in scikit-learn's manner: arrays in, `fit`, `predict`, `transform`, `score`."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
+
+from spectrax.core.errors import ConfigError
+from spectrax.estimators.dictionaries.monomials import Monomials
+from spectrax.estimators.edmd import EDMD
+from spectrax.estimators.snapshots import Pairs, delayed
+from spectrax.estimators.spectrum import KoopmanSpectrum
+
+
+class Koopman(BaseEstimator):
+    """A Koopman operator fitted to trajectories or pairs, with residuals on pairs that it did not see.
+
+    >>> model = Koopman(EDMD(RBF(300)), delays=2).fit(trajectory)
+    >>> model.eigenvalues_, model.residuals_, model.predict(trajectory[:2], steps=10)
+
+    Args:
+        estimator: `DMD`, `EDMD`, `KernelEDMD`, `ResDMD`, `MeasurePreservingEDMD`: anything with `fit(pairs, seed)`;
+            None: EDMD on the constant 1 and the coordinates.
+        lag: steps of a trajectory between the states of a pair.
+        delays: states in a row that are one state, earliest first (Hankel-DMD and its like).
+        held_out: fraction of the pairs that are kept from the fit for residuals; 0: there are none, and `eigenvalues_`
+            says so.
+        seed: of what is drawn: held-out pairs, centres, features.
+
+    Attributes:
+        spectrum_: a `KoopmanSpectrum`.
+        n_features_in_: numbers in a state, without delays.
+    """
+
+    def __init__(self, estimator: Any = None, *, lag: int = 1, delays: int = 1, held_out: float = 0.2, seed: int = 0):
+        self.estimator = estimator
+        self.lag = lag
+        self.delays = delays
+        self.held_out = held_out
+        self.seed = seed
+
+    def fit(self, X: Any, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None) -> Self:
+        """Fit to a trajectory (length, dimension), trajectories (trajectories, length, dimension), or pairs: states
+        X (pairs, dimension) and images y of the same shape; a `Pairs` is taken as it is.
+
+        Args:
+            sample_weight: (pairs,) quadrature weights, with `y`.
+
+        Raises:
+            ConfigError: when shapes do not fit, a value is not finite, or there are too few pairs.
+        """
+        pairs = self._pairs(X, y, sample_weight)
+        kept, tested = self._parted(pairs)
+        estimator = EDMD(Monomials(degree=1)) if self.estimator is None else self.estimator
+        spectrum = estimator.fit(kept, self.seed)
+        if spectrum.residuals is None and tested is not None:
+            spectrum = spectrum.verified(tested)
+        self.spectrum_: KoopmanSpectrum = spectrum
+        self.n_features_in_ = pairs.dimension // (1 if y is not None or isinstance(X, Pairs) else self.delays)
+        return self
+
+    @property
+    def eigenvalues_(self) -> np.ndarray:
+        """(r,) complex. Raises `ConfigError` where no pairs were held out."""
+        return self._fitted().eigenvalues
+
+    @property
+    def residuals_(self) -> np.ndarray | None:
+        """(r,) on held-out pairs, or None."""
+        return self._fitted().residuals
+
+    @property
+    def modes_(self) -> np.ndarray:
+        """(r, dimension) complex: the state is the sum of eigenfunctions times them, as far as the dictionary holds it.
+
+        Raises:
+            ConfigError: when the estimator kept no coefficients of the state.
+        """
+        spectrum = self._fitted()
+        if spectrum.state is None:
+            raise ConfigError("This estimator kept no coefficients of the state, so there are no modes.")
+        return np.linalg.lstsq(spectrum.vectors, spectrum.state.astype(complex), rcond=None)[0]
+
+    def predict(self, X: ArrayLike, steps: int = 1) -> np.ndarray:
+        """States `steps` steps after those given.
+
+        Args:
+            X: (batch, dimension); with delays (batch, delays * dimension) as `snapshots.delayed` makes them.
+
+        Returns:
+            As X; with delays, rows of as many states.
+        """
+        return self._fitted().predict(np.atleast_2d(X), steps)[:, -1]
+
+    def forecast(self, X: ArrayLike, steps: int) -> np.ndarray:
+        """States (batch, steps, dimension) at steps 1 ... `steps` after states X as in `predict`."""
+        return self._fitted().predict(np.atleast_2d(X), steps)
+
+    def transform(self, X: ArrayLike) -> np.ndarray:
+        """Eigenfunctions (batch, r) complex at states X as in `predict`."""
+        return self._fitted().eigenfunctions(np.atleast_2d(X))
+
+    def score(self, X: Any, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None) -> float:
+        """The coefficient of determination of one step's prediction; 1 is perfect. Arguments as of `fit`."""
+        pairs = self._pairs(X, y, sample_weight)
+        weights = pairs.quadrature[:, None]
+        mean = (weights * pairs.y).sum(0) / weights.sum()
+        left = (weights * abs(pairs.y - self.predict(pairs.x)) ** 2).sum()
+        return float(1 - left / (weights * abs(pairs.y - mean) ** 2).sum())
+
+    def certificate(self, threshold: float = 0.1, isometry: bool = False) -> dict[str, Any]:
+        """What may be claimed of the eigenvalues and what not, see `KoopmanSpectrum.certificate`."""
+        return self._fitted().certificate(threshold, isometry)
+
+    def _pairs(self, X: Any, y: ArrayLike | None, weights: ArrayLike | None) -> Pairs:
+        if isinstance(X, Pairs):
+            return X
+        if y is not None:
+            return Pairs(np.asarray(X), np.asarray(y), None if weights is None else np.asarray(weights))
+        if weights is not None:
+            raise ConfigError("sample_weight goes with pairs: give their images as y.")
+        trajectories = np.asarray(X)[None] if np.ndim(X[0]) == 1 else X
+        return Pairs.of_trajectories(delayed(trajectories, self.delays) if self.delays > 1 else trajectories, self.lag)
+
+    def _parted(self, pairs: Pairs) -> tuple[Pairs, Pairs | None]:
+        """Those to fit to, and those held out."""
+        if not 0 <= self.held_out < 1:
+            raise ConfigError(f"held_out={self.held_out} is no fraction. Give a number from 0 to below 1.")
+        count = round(self.held_out * len(pairs))
+        if not count:
+            return pairs, None
+        shuffled = np.random.default_rng(self.seed).permutation(len(pairs))
+        return pairs.take(np.sort(shuffled[count:])), pairs.take(np.sort(shuffled[:count]))
+
+    def _fitted(self) -> KoopmanSpectrum:
+        if not hasattr(self, "spectrum_"):
+            raise ConfigError("The model is not fitted yet. Call fit first.")
+        return self.spectrum_
