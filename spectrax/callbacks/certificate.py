@@ -118,13 +118,11 @@ class Certificate(SilentCallback):
             )
         }
         if len(found.axis):
-            certified = (found.circle, found.circle_least) if plan.isometry else (found.grid_points, found.grid_bounds)
-            good = certified[1] <= plan.threshold
             drawn["pseudospectrum"] = koopman_pseudospectrum.pseudospectrum(
                 found.axis, found.axis, found.least, values, residuals, plan.threshold,
-                (certified[0][good], certified[1][good]), plan.isometry,
+                found.certified, plan.isometry,
             )  # fmt: skip
-        chosen = best(values, residuals, _FUNCTIONS_DRAWN)
+        chosen = found.best(_FUNCTIONS_DRAWN)
         if states.shape[1] > 1 and len(chosen):
             shown = states[:20_000]
             titles = [f"{values[j]:.3f}\nresidual {residuals[j]:.2g}" for j in chosen]
@@ -145,12 +143,6 @@ def encoder(model: Any) -> Callable[[Any], Any]:
         return trees.merge_module(graph, *weights).encode(x.astype("float32"))
 
     return encode
-
-
-def best(eigenvalues: np.ndarray, residuals: np.ndarray, count: int) -> list[int]:
-    """Indices of the eigenvalues of least residuals, without the constant's and one of each conjugate pair."""
-    order = [j for j in np.argsort(residuals) if eigenvalues[j].imag >= -1e-9 and abs(eigenvalues[j] - 1) > 1e-3]
-    return [int(j) for j in order[:count]]
 
 
 def _residuals_alone(plan: Plan) -> Plan:

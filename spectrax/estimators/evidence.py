@@ -80,6 +80,21 @@ class Evidence:
         off = np.abs(1 - np.abs(spectrum.eigenvalues)) if self.plan.isometry else 0.0
         return np.maximum(spectrum.residuals, off)
 
+    @property
+    def certified(self) -> tuple[np.ndarray, np.ndarray]:
+        """Points (k,) with bounds (k,) of at most the threshold: of an isometry those of the circle, else those that
+        SpecGrid keeps."""
+        on_circle = self.plan.isometry and len(self.circle)
+        points, bounds = (self.circle, self.circle_least) if on_circle else (self.grid_points, self.grid_bounds)
+        good = bounds <= self.plan.threshold
+        return points[good], bounds[good]
+
+    def best(self, count: int) -> list[int]:
+        """The eigenvalues of least residuals, by number; without the constant's, and one of each conjugate pair."""
+        values = self.spectrum.eigenvalues
+        wanted = (values.imag >= -1e-9) & (np.abs(values - 1) > 1e-6)
+        return [int(j) for j in np.argsort(self.spectrum.residuals) if wanted[j]][:count]
+
     def certificate(self) -> dict[str, Any]:
         """`KoopmanSpectrum.certificate`, and in numbers what the pseudospectrum adds; ready for JSON."""
         said = self.spectrum.certificate(self.plan.threshold, self.plan.isometry)

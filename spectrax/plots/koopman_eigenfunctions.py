@@ -5,7 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-__all__ = ["Figure", "eigenfunctions"]
+from spectrax.plots import field_drawing as drawing
+from spectrax.plots.koopman_eigenvalues import bare
+
+__all__ = ["Figure", "curves", "eigenfunctions"]
 
 _DOTS = 6000.0  # square points of all dots of a panel together
 
@@ -38,6 +41,28 @@ def eigenfunctions(points: np.ndarray, values: np.ndarray, titles: Sequence[str]
     bar.ax.set_yticklabels(["\N{MINUS SIGN}π", "0", "π"], fontsize=8)
     for row, kind in zip(grid[:, 0], ("modulus", "phase"), strict=True):
         row.set_ylabel(f"{kind}\n{coordinates[1]}", fontsize=9)
+    return figure
+
+
+def curves(points: np.ndarray, values: np.ndarray, titles: Sequence[str], coordinate: str) -> Figure:
+    """Eigenfunctions of one coordinate, a panel for each: real and imaginary part.
+
+    Args:
+        points: (n,).
+        values: (n, functions) complex.
+        titles: of the eigenfunctions.
+    """
+    count = values.shape[1]
+    figure = Figure(figsize=(2.9 * count + 0.3, 3.0), layout="constrained")
+    order = np.argsort(points)
+    for axes, title, column in zip(figure.subplots(1, count, squeeze=False)[0], titles, values.T, strict=True):
+        column = column / max(np.abs(column).max(), 1e-300)
+        axes.plot(points[order], column.real[order], color=drawing.TRUTH, linewidth=1.6, label="real")
+        axes.plot(points[order], column.imag[order], "--", color=drawing.PREDICTION, linewidth=1.4, label="imaginary")
+        axes.set_title(title, fontsize=9)
+        axes.set_xlabel(coordinate, fontsize=9)
+        bare(axes)
+    figure.axes[0].legend(fontsize=8, frameon=False)
     return figure
 
 

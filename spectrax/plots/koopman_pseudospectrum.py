@@ -12,7 +12,7 @@ from spectrax.plots import koopman_eigenvalues as eigenvalue_plots
 
 __all__ = ["Figure", "pseudospectrum"]
 
-_CONTOURS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+_CONTOURS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 1.0)
 _BOUND = "viridis_r"
 
 
