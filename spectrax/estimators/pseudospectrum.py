@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -17,10 +18,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from spectrax.core.errors import ConfigError
-from spectrax.estimators.precision import double_precision
 from spectrax.estimators.qr import RANK_TOLERANCE, Factors
 
 _BATCH = 32  # points whose shifted matrices are in memory at once
+_SQUARED = 1e-3  # of the pencil's norm: down to it squares, at half the cost, keep nine digits
 
 
 def smallest_singular_values(q: jax.Array, c: jax.Array, z: jax.Array, batch: int = _BATCH) -> jax.Array:
@@ -58,26 +59,39 @@ def pseudospectrum(made: Factors, z: ArrayLike, tolerance: float = RANK_TOLERANC
     flat = points.ravel()
     if not (np.iscomplexobj(q) or np.iscomplexobj(c)):
         flat = flat.real + 1j * abs(flat.imag)
-    distinct, places = np.unique(flat, return_inverse=True)
-    return _in_threads(q, c, distinct)[places].reshape(points.shape)
+    # Mirror images of a grid's points are apart by rounding.
+    _, chosen, places = np.unique(flat.round(14), return_index=True, return_inverse=True)
+    return _in_threads(q, c, flat[chosen])[places].reshape(points.shape)
 
 
 def _in_threads(q: np.ndarray, c: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """One thread a core: LAPACK's small decompositions keep one core busy each, and XLA calls them one by one."""
-    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    share = -(-len(z) // workers)
-    padded = np.pad(z, (0, share * workers - len(z)), mode="edge") if len(z) else z
-    with double_precision():
-        compiled = jax.jit(smallest_singular_values).lower(q, c, padded[:share]).compile() if len(z) else None
-
-    def part(points: np.ndarray) -> np.ndarray:
-        with double_precision():  # JAX's switch belongs to a thread
-            return np.asarray(compiled(q, c, points))
+    """On the host, one thread a core: BLAS cannot share out decompositions as small as these."""
+    from threadpoolctl import threadpool_limits
 
     if not len(z):
         return np.zeros(0)
-    with ThreadPoolExecutor(workers) as pool:
-        return np.concatenate(list(pool.map(part, padded.reshape(workers, share))))[: len(z)]
+    parts = np.array_split(z, -(-len(z) // _BATCH))
+    squares = (c.conj().T @ c, c.conj().T @ q, np.linalg.norm(c, 2))
+    with threadpool_limits(1), ThreadPoolExecutor(_cores()) as pool:
+        return np.concatenate(list(pool.map(partial(_least, q, c, squares), parts)))
+
+
+def _least(q: np.ndarray, c: np.ndarray, squares: tuple[np.ndarray, np.ndarray, float], z: np.ndarray) -> np.ndarray:
+    """The smallest singular values at points z (points,): from the squares |z|^2 - z C* Q - (z C* Q)* + C* C first, and
+    of the pencil itself where those come out small. Q has orthonormal columns."""
+    images, crossed, norm = squares
+    mixed = z[:, None, None] * crossed
+    hermitian = images - mixed - mixed.conj().swapaxes(1, 2) + (abs(z) ** 2)[:, None, None] * np.eye(len(images))
+    least = np.sqrt(np.maximum(np.linalg.eigvalsh(hermitian)[:, 0], 0))
+    small = least < _SQUARED * (norm + abs(z))
+    if small.any():
+        triangles = np.linalg.qr(c - z[small, None, None] * q, mode="r")
+        least[small] = np.linalg.svd(triangles, compute_uv=False)[:, -1]
+    return least
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def pseudoeigenfunctions(
