@@ -47,7 +47,9 @@ def _over_time(axes: Axes, window: np.ndarray, coordinates: Sequence[str], dt: f
     times = dt * np.arange(len(window))
     if window.shape[1] > _LINES:
         extent = (-dt / 2, times[-1] + dt / 2, -0.5, window.shape[1] - 0.5)
-        axes.imshow(window.T, aspect="auto", origin="lower", extent=extent, cmap="RdBu_r", interpolation="nearest")
+        most = np.abs(window).max() or 1.0
+        drawing = {"cmap": "RdBu_r", "vmin": -most, "vmax": most, "interpolation": "nearest"}
+        axes.imshow(window.T, aspect="auto", origin="lower", extent=extent, **drawing)
         axes.set_title(f"{coordinates[0]} to {coordinates[-1]}", fontsize=8)
         return
     style = {"linewidth": 0.9, "marker": "." if len(window) <= 60 else None, "markersize": 3}
@@ -59,8 +61,9 @@ def _over_time(axes: Axes, window: np.ndarray, coordinates: Sequence[str], dt: f
 def _among_others(
     axes: Axes, window: np.ndarray, coordinates: Sequence[str], others: np.ndarray, continuous: bool
 ) -> None:
-    """The plane of the first and the last coordinate; of a single coordinate, each state against the one before."""
-    names = ("this frame", "the next") if window.shape[1] == 1 else (coordinates[0], coordinates[-1])
+    """The plane of two coordinates; of a single one, each state against the one before."""
+    second = _second(window.shape[1])
+    names = (coordinates[0], coordinates[second]) if second else ("this frame", "the next")
     behind, shown = _plane(others), _plane(window[None])[0]
     if continuous:
         for line in behind[: _MOST_JOINED // behind.shape[1] + 1, :_MOST_JOINED]:
@@ -76,6 +79,12 @@ def _among_others(
 
 def _plane(trajectories: np.ndarray) -> np.ndarray:
     """(trajectories, length, dimension) -> (trajectories, frames, 2)."""
-    if trajectories.shape[-1] == 1:
-        return np.concatenate([trajectories[:, :-1], trajectories[:, 1:]], -1)
-    return trajectories[..., [0, -1]]
+    second = _second(trajectories.shape[-1])
+    if second:
+        return trajectories[..., [0, second]]
+    return np.concatenate([trajectories[:, :-1], trajectories[:, 1:]], -1)
+
+
+def _second(dimension: int) -> int:
+    """The coordinate that is drawn against the first: the last, or of many one that is far from it on a circle."""
+    return dimension - 1 if dimension <= _LINES else dimension // 3

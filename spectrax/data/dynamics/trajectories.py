@@ -151,14 +151,14 @@ class Trajectories(PreparedSource):
         """For each window its coordinates over time, and where in the space of states it lies among others."""
         from spectrax.plots import trajectory_sheet
 
-        system = self.source.system
+        others = self.trajectories("train")
         return trajectory_sheet.sheet(
             [np.asarray(example["window"]) for example in examples],
             names,
             self.coordinates,
             dt=self.dt,
-            others=self.trajectories("train")[:256],
-            continuous=system.continuous,
+            others=others[:: len(others) // 512 + 1],
+            continuous=self.source.system.continuous,
         )
 
     def _observed(self, split: str, number: int, trajectory: np.ndarray) -> np.ndarray:

@@ -187,7 +187,7 @@ class VanDerPol(Disturbed):
 
         turns.direction = -1  # where x is largest
         settling = (0.0, 60 + 60 / self.mu + 10 * self.mu)
-        settled = solve_ivp(rate, settling, [2, 0, 0], events=turns, rtol=1e-11, atol=1e-12)
+        settled = solve_ivp(rate, settling, [2, 0, 0], "DOP853", events=turns, rtol=1e-11, atol=1e-12)
         (first, second), states = settled.t_events[0][-2:], settled.y_events[0][-2:]
         return 2 * math.pi / (second - first), -(states[1][2] - states[0][2]) / (second - first)
 
