@@ -71,6 +71,7 @@ def test_configs_say_what_models_will_get_and_write_every_setting(name):
         # What is not written would take the class's default, unseen by the hash of the config.
         written = set(config["source"]["system"]) - {"_target_"}
         assert written == {field.name for field in dataclasses.fields(data.source.system)}
+        assert data.measure_preserving == data.source.system.unitary
         if size == "default":
             assert config["state"] == [DIMENSIONS[name]]
     default = whole.dataset.source.system.get("process_noise")
@@ -335,6 +336,9 @@ def test_what_does_not_fit_together_or_is_not_there_is_said(tmp_path, lorenz):
         Trajectories(**{**words, "dt": 2.0})
     with pytest.raises(ConfigError, match=r"dataset\.process_noise=0\.5 be that of dataset\.source\.system, 0"):
         Trajectories(**words, process_noise=0.5)
+    noisy = Simulated(system=CircleRotation(process_noise=0.5), length=12, **COUNTS)
+    with pytest.raises(ConfigError, match=r"dataset\.measure_preserving=true, but circle_rotation"):
+        Trajectories(**{**words, "source": noisy}, process_noise=0.5, measure_preserving=True)
     with pytest.raises(DataMissing, match=r"circle_rotation_generated is not prepared in .*dataset=circle_rotation"):
         Trajectories(**words).trajectories("train")
     with pytest.raises(ConfigError, match=r"A window is \(3, 3\)"):

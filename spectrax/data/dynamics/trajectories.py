@@ -202,6 +202,11 @@ class Trajectories(PreparedSource):
                 f"dataset.state={list(state)}, but a state has {len(self.coordinates)} observed coordinates "
                 f"({', '.join(self._few_names())}). Set dataset.state=[{len(self.coordinates)}]."
             )
+        if self.measure_preserving and not system.unitary:
+            raise ConfigError(
+                f"dataset.measure_preserving=true, but {system.name} with these settings does not preserve a measure, "
+                "or is not invertible. Set it to false."
+            )
         if self.dt != source.dt:
             raise ConfigError(f"dataset.dt={self.dt:g}, but dataset.source.dt={source.dt:g}: set both alike.")
         if self.observation_noise < 0 or self.process_noise != getattr(system, "process_noise", 0.0):

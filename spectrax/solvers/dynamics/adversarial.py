@@ -62,6 +62,11 @@ class TwistedAnnulus(Map):
         return ("radius", "angle")
 
     @property
+    def unitary(self) -> bool:
+        """Areas are preserved."""
+        return True
+
+    @property
     def radii(self) -> np.ndarray:
         """Of the circles of the sample, (rings,)."""
         return np.linspace(self.inner, self.outer, self.rings)

@@ -46,6 +46,11 @@ class Cmv(Map):
         return tuple(f"x{number + 1}" for number in range(self.size))
 
     @property
+    def unitary(self) -> bool:
+        """C is orthogonal."""
+        return True
+
+    @property
     def matrix(self) -> np.ndarray:
         """C (size, size), orthogonal, which acts on columns.
 

@@ -48,6 +48,11 @@ class KuramotoSivashinsky(System):
         """One for each place."""
         return tuple(f"u{place + 1}" for place in range(self.points))
 
+    @property
+    def unitary(self) -> bool:
+        """On the attractor."""
+        return True
+
     def initial(self, rng: np.random.Generator) -> np.ndarray:
         """A few long waves with normal amplitudes."""
         places = 2 * np.pi * np.arange(self.points) / self.points

@@ -35,6 +35,11 @@ class Lorenz63(Disturbed):
         """Convection, difference of temperature, distortion of its profile."""
         return ("x", "y", "z")
 
+    @property
+    def unitary(self) -> bool:
+        """On the attractor, without noise."""
+        return not self.stochastic
+
     def initial(self, rng: np.random.Generator) -> np.ndarray:
         """Normal about (0, 0, rho - 1)."""
         return np.array([0.0, 0.0, self.rho - 1]) + 5 * rng.standard_normal(3)
@@ -73,6 +78,11 @@ class Lorenz96(Disturbed):
     def coordinates(self) -> tuple[str, ...]:
         """One for each place."""
         return tuple(f"x{place + 1}" for place in range(self.dimension))
+
+    @property
+    def unitary(self) -> bool:
+        """On the attractor, without noise."""
+        return not self.stochastic
 
     def initial(self, rng: np.random.Generator) -> np.ndarray:
         """The fixed point, disturbed at every place."""

@@ -50,6 +50,11 @@ class Pendulum(Disturbed):
         """Angle and momentum."""
         return ("q", "p")
 
+    @property
+    def unitary(self) -> bool:
+        """Without noise."""
+        return not self.stochastic
+
     def initial(self, rng: np.random.Generator) -> np.ndarray:
         """Uniform in the box, as far as its energy is not too high."""
         while True:
@@ -104,6 +109,11 @@ class Duffing(Disturbed):
     def coordinates(self) -> tuple[str, ...]:
         """Place and velocity."""
         return ("x", "v")
+
+    @property
+    def unitary(self) -> bool:
+        """Without damping and noise."""
+        return self.damping == 0 and not self.stochastic
 
     def initial(self, rng: np.random.Generator) -> np.ndarray:
         """Uniform in the box."""

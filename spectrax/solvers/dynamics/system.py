@@ -45,6 +45,12 @@ class System(abc.ABC):
         """The law draws random numbers."""
         return False
 
+    @property
+    def unitary(self) -> bool:
+        """The law is invertible and preserves the measure that its data sample: the Koopman operator on the functions
+        that are square integrable is unitary."""
+        return False
+
     @abc.abstractmethod
     def initial(self, rng: np.random.Generator) -> np.ndarray:
         """A random initial state (dimension,)."""

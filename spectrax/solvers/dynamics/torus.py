@@ -50,6 +50,11 @@ class CircleRotation(Map):
         """With noise."""
         return self.process_noise > 0
 
+    @property
+    def unitary(self) -> bool:
+        """Without noise."""
+        return not self.stochastic
+
     def spectrum(self, order: int) -> np.ndarray:
         """exp(2 pi i k turns - k^2 process_noise^2 / 2), the eigenvalues of the modes k = -order ... order: complex
         (2 order + 1,)."""
@@ -97,6 +102,11 @@ class TorusRotation(Map):
         """Two angles."""
         return ("angle1", "angle2")
 
+    @property
+    def unitary(self) -> bool:
+        """Always."""
+        return True
+
     def spectrum(self, order: int) -> np.ndarray:
         """exp(2 pi i (k a + l b)) for k and l from -order to order, l fastest: complex ((2 order + 1)^2,)."""
         modes = np.array(list(itertools.product(range(-order, order + 1), repeat=2)))
@@ -134,6 +144,11 @@ class SkewTorus(Map):
     def coordinates(self) -> tuple[str, ...]:
         """The angle that turns, and the one that it drives."""
         return ("angle", "fibre")
+
+    @property
+    def unitary(self) -> bool:
+        """Always."""
+        return True
 
     def mode(self, k: int, l: int) -> tuple[complex, tuple[int, int]]:  # noqa: E741
         """The Koopman operator takes the mode exp(i (k angle + l fibre)) to factor x mode: (factor, mode)."""
@@ -173,6 +188,11 @@ class CatMap(Map):
     def coordinates(self) -> tuple[str, ...]:
         """Two angles."""
         return ("x", "y")
+
+    @property
+    def unitary(self) -> bool:
+        """Always."""
+        return True
 
     def mode(self, k: int, l: int) -> tuple[int, int]:  # noqa: E741
         """The Koopman operator takes the mode exp(i (k x + l y)) to the mode of these numbers."""
