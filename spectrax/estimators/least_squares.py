@@ -89,12 +89,14 @@ def _stacked(triangle: np.ndarray | None, right: np.ndarray | None, px: np.ndarr
     """The triangular factor of what came before over `px`, and the sides turned as it was."""
     from scipy.linalg import lapack
 
+    if triangle is None and len(px) < px.shape[1]:  # a first chunk that is too short for a factor
+        triangle, right = np.zeros((px.shape[1],) * 2), np.zeros((px.shape[1], sides.shape[1]))
     if triangle is not None:
         px, sides = np.vstack([triangle, px]), np.vstack([right, sides])
     dtype = np.result_type(px, sides)  # of the dictionary and the states, either of which may be complex
     geqrf, unmqr = lapack.get_lapack_funcs(("geqrf", "unmqr" if dtype.kind == "c" else "ormqr"), dtype=dtype)
     factored, scales, _, _ = geqrf(px.astype(dtype, order="F", copy=False), lwork=64 * px.shape[1], overwrite_a=True)
-    rows = min(px.shape)
+    rows = px.shape[1]
     turned, _, _ = unmqr("L", "C" if dtype.kind == "c" else "T", factored, scales, sides, 64 * sides.shape[1])
     return np.triu(factored[:rows]), turned[:rows]
 

@@ -40,8 +40,8 @@ class Products:
         families: one for each coordinate, see `Family`.
         orders: the highest order, of all coordinates together or of each.
         index: "total": the sum of |k_i| / order_i is at most 1 (the total degree); "box": every |k_i| is at most
-            order_i; "hyperbolic": the product of |k_i| + 1 is at most the smallest order + 1 (a hyperbolic cross, which
-            keeps few of the products of high orders).
+            order_i; "hyperbolic": and the product of |k_i| + 1 is at most the largest order + 1 (a hyperbolic cross,
+            which keeps few of the products of high orders).
 
     Raises:
         ConfigError: when these make no sense.
@@ -92,7 +92,7 @@ class Products:
         if self.index == "box":
             return True
         if self.index == "hyperbolic":
-            return math.prod(abs(k) + 1 for k in numbers) <= min(self.orders) + 1
+            return math.prod(abs(k) + 1 for k in numbers) <= max(self.orders) + 1
         shares = [abs(k) / order for k, order in zip(numbers, self.orders, strict=False) if order]
         return sum(shares) <= 1 + 1e-12
 

@@ -1,0 +1,131 @@
+"""Kernel EDMD: its methods against formulas, each other and EDMD; and the front for all estimators."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from spectrax.core.errors import ConfigError
+from spectrax.estimators.dictionaries.monomials import Monomials
+from spectrax.estimators.dmd import DMD
+from spectrax.estimators.edmd import EDMD
+from spectrax.estimators.facade import Koopman
+from spectrax.estimators.kernel_edmd import KernelEDMD
+from spectrax.estimators.kernels import Kernel
+from spectrax.estimators.precision import double_precision
+from spectrax.estimators.snapshots import Pairs
+
+MATRIX = np.array([[0.9, 0.2], [0.0, 0.6]])
+GENERATOR = np.random.default_rng(0)
+X = GENERATOR.uniform(-1, 1, (60, 2))
+PAIRS = Pairs(X, np.sin(X @ MATRIX.T))
+
+
+def leading(spectrum, count=5):
+    return spectrum.unverified().eigenvalues[:count]
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "laplacian", "lorentzian", "polynomial"])
+def test_tikhonov_is_its_formula(kind):
+    with double_precision():
+        kernel, x, y = Kernel(kind, 1.3), jnp.asarray(PAIRS.x), jnp.asarray(PAIRS.y)
+        gram, crossed = np.asarray(kernel(x, x)), np.asarray(kernel(y, x))
+    operator = np.linalg.solve(gram + 60 * 1e-4 * np.eye(60), crossed)
+    found = KernelEDMD(kind, 1.3, ridge=1e-4).fit(PAIRS)
+    np.testing.assert_allclose(found.operator, operator, rtol=0, atol=1e-9)
+    wanted = np.linalg.eigvals(operator)
+    wanted = wanted[np.argsort(-abs(wanted))][:5]
+    np.testing.assert_allclose(leading(found), wanted, rtol=0, atol=1e-9)
+
+
+def test_weights_count_as_that_many_snapshots():
+    weights = np.where(np.arange(60) < 10, 3.0, 1.0)
+    repeated = np.repeat(np.arange(60), weights.astype(int))
+    weighted = KernelEDMD(scale=1.0, ridge=1e-3).fit(Pairs(PAIRS.x, PAIRS.y, weights / weights.sum()))
+    equal = KernelEDMD(scale=1.0, ridge=1e-3).fit(Pairs(PAIRS.x[repeated], PAIRS.y[repeated]))
+    np.testing.assert_allclose(leading(weighted), leading(equal), rtol=0, atol=1e-10)
+
+
+def test_all_states_for_centres_are_tikhonov():
+    whole = KernelEDMD(scale=1.0, ridge=1e-4).fit(PAIRS)
+    centred = KernelEDMD(scale=1.0, ridge=1e-4, method="nystroem", rank=60, chunk=17).fit(PAIRS)
+    np.testing.assert_allclose(leading(centred), leading(whole), rtol=0, atol=1e-7)
+
+
+def test_some_states_for_centres_come_near_the_whole():
+    whole = KernelEDMD(scale=1.5, ridge=1e-3).fit(PAIRS)
+    found = KernelEDMD(scale=1.5, ridge=1e-3, method="nystroem", rank=25).fit(PAIRS)
+    np.testing.assert_allclose(leading(found, 3), leading(whole, 3), rtol=0, atol=1e-3)
+
+
+def test_random_features_are_ridge_regression_on_them():
+    found = KernelEDMD(scale=1.5, ridge=1e-3, method="random_features", rank=50).fit(PAIRS, seed=4)
+    with double_precision():
+        px, py = (np.asarray(found.dictionary(jnp.asarray(states))) for states in (PAIRS.x, PAIRS.y))
+        gram = np.asarray(Kernel(scale=1.5)(jnp.asarray(PAIRS.x), jnp.asarray(PAIRS.x)))
+    wanted = np.linalg.solve(px.T @ px / 60 + 1e-3 * np.eye(50), px.T @ py / 60)
+    np.testing.assert_allclose(found.operator, wanted, rtol=0, atol=1e-11)
+    assert abs(px @ px.T - gram).mean() < 0.2  # 50 plane waves for the kernel
+
+
+def test_principal_functions_are_orthonormal_and_can_be_verified():
+    found = KernelEDMD(scale=1.0, method="principal", rank=10).fit(PAIRS)
+    with double_precision():
+        values = np.asarray(found.dictionary(jnp.asarray(PAIRS.x)))
+    np.testing.assert_allclose(values.T @ values / 60, np.eye(10), atol=1e-8)
+    fresh = GENERATOR.uniform(-1, 1, (200, 2))
+    verified = found.verified(Pairs(fresh, np.sin(fresh @ MATRIX.T)))
+    assert verified.residuals[0] < 0.05 and len(verified.residuals) == 10
+
+
+def test_a_polynomial_kernel_is_edmd_on_its_monomials():
+    pairs = Pairs(X, X @ MATRIX.T)
+    found = KernelEDMD("polynomial", 1.0, method="principal", rank=6).fit(pairs)
+    wanted = EDMD(Monomials(2)).fit(pairs).unverified().eigenvalues
+    assert abs(leading(found, 6)[:, None] - wanted).min(0).max() < 1e-9
+
+
+def test_predictions_are_read_from_kernels():
+    found = KernelEDMD(scale=1.5, ridge=1e-10).fit(PAIRS)
+    start = GENERATOR.uniform(-0.8, 0.8, (5, 2))
+    np.testing.assert_allclose(found.predict(start, 1)[:, 0], np.sin(start @ MATRIX.T), atol=2e-3)
+
+
+@pytest.mark.parametrize(
+    "make, told",
+    [
+        (lambda: KernelEDMD("thin_plate"), "none of: gaussian"),
+        (lambda: KernelEDMD(method="nystroem"), "rank=None"),
+        (lambda: KernelEDMD(rank=3), "rank=3"),
+        (lambda: KernelEDMD(method="nystroem", rank=61).fit(PAIRS), "from 60 pairs"),
+        (lambda: KernelEDMD("polynomial", 1.0, method="principal", rank=7).fit(PAIRS), "6 eigenvalues above rounding"),
+        (lambda: KernelEDMD(ridge=-1.0), "ridge=-1.0"),
+        (lambda: KernelEDMD("lorentzian", method="random_features", rank=9).fit(PAIRS), "none of: gaussian, laplacian"),
+        (lambda: Koopman().predict([[1.0]]), "not fitted"),
+        (lambda: Koopman(DMD(), held_out=0).fit(PAIRS).eigenvalues_, "verified"),
+        (lambda: Koopman(DMD(), held_out=1.0).fit(PAIRS), "no fraction"),
+        (lambda: Koopman().fit(np.ones((9, 2)), sample_weight=np.ones(8)), "as y"),
+    ],
+)
+def test_what_makes_no_sense_is_told(make, told):
+    with pytest.raises(ConfigError, match=told):
+        make()
+
+
+@pytest.mark.parametrize("estimator", [None, DMD(), EDMD(Monomials(2))])
+def test_the_front_fits_trajectories_and_knows_residuals(estimator):
+    trajectories = np.stack([X @ np.linalg.matrix_power(MATRIX.T, step) for step in range(6)], axis=1)
+    model = clone(Koopman(estimator, held_out=0.25)).fit(trajectories)
+    assert model.spectrum_.held_out == 75 and model.residuals_.max() < 1e-10 and model.n_features_in_ == 2
+    assert abs(model.eigenvalues_[:, None] - [0.9, 0.6]).min(0).max() < 1e-10
+    np.testing.assert_allclose(model.predict(X, 3), trajectories[:, 3], atol=1e-10)
+    np.testing.assert_allclose(model.transform(X) @ model.modes_, X, atol=1e-10)
+    assert model.score(trajectories) == pytest.approx(1) and model.score(X, X) < 0.99
+    assert model.certificate(0.01)["certified"] == len(model.eigenvalues_)
+
+
+def test_the_front_takes_delays_and_single_trajectories():
+    wave = np.cos(0.7 * np.arange(40))[:, None]
+    model = Koopman(DMD(), delays=2).fit(wave)
+    assert abs(model.eigenvalues_[:, None] - np.exp([0.7j, -0.7j])).min(0).max() < 1e-10 and model.n_features_in_ == 1
+    np.testing.assert_allclose(model.forecast(wave[:2].T, 3)[0, :, 1], wave[2:5, 0], atol=1e-10)
