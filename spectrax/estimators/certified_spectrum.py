@@ -60,10 +60,15 @@ def certified_spectrum(
     Raises:
         ConfigError: when there are fewer than two points.
     """
-    points = np.asarray(z, complex).ravel()
+    return spec_grid(z, pseudospectrum(made, z, tolerance), isometry, radius)
+
+
+def spec_grid(z: ArrayLike, tau: ArrayLike, isometry: bool = False, radius: float = 5.0) -> CertifiedSpectrum:
+    """The same from a pseudospectrum that is there already, tau at points z; both of one shape."""
+    points, least = np.asarray(z, complex).ravel(), np.asarray(tau, float).ravel()
     if len(points) < 2:
         raise ConfigError("A grid of fewer than two points holds no spectrum. Give more points.")
-    distances = corrected(points, pseudospectrum(made, points, tolerance), isometry)
+    distances = corrected(points, least, isometry)
     kept = local_minimisers(points, distances, radius)
     return CertifiedSpectrum(points[kept], distances[kept], isometry, _spacing(points))
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from spectrax.core.errors import ConfigError
-from spectrax.estimators.certified_spectrum import certified_spectrum
+from spectrax.estimators.certified_spectrum import spec_grid
 from spectrax.estimators.pseudospectrum import pseudospectrum
 from spectrax.estimators.qr import factors
 from spectrax.estimators.snapshots import Pairs
@@ -150,7 +150,7 @@ def evidence(spectrum: KoopmanSpectrum, pairs: Pairs, plan: Plan) -> Evidence:
     least = pseudospectrum(made, np.concatenate([grid.ravel(), circle]))
     kept, bounds = np.zeros(0, complex), np.zeros(0)
     if grid.size > 1:
-        found = certified_spectrum(made, grid, plan.isometry)
+        found = spec_grid(grid, least[: grid.size].reshape(grid.shape), plan.isometry)
         kept, bounds = found.points, found.distances
     return Evidence(
         verified, plan, axis, least[: grid.size].reshape(grid.shape), circle, least[grid.size :], kept, bounds

@@ -24,6 +24,7 @@ from spectrax.estimators.snapshots import Pairs, Stream
 
 RANK_TOLERANCE = 1e-12  # relative to the largest singular value: what lies below is rounding
 ILL_CONDITIONED = 1e10
+_FINEST = float(np.finfo(np.float64).eps)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -36,13 +37,15 @@ class Factors:
         second: (k, N), that over second images, or None.
         pairs: how many went into it.
         precision: the rounding unit that the dictionary computes in.
+        rounding: that of the states, where they were rounded more than to float64.
     """
 
     x: np.ndarray
     y: np.ndarray
     second: np.ndarray | None
     pairs: int
-    precision: float = float(np.finfo(np.float64).eps)
+    precision: float = _FINEST
+    rounding: float = _FINEST
 
     @classmethod
     def of_gram(cls, gram: np.ndarray, crossed: np.ndarray, images: np.ndarray, pairs: int) -> Self:
@@ -53,7 +56,7 @@ class Factors:
         values, vectors = np.linalg.eigh(np.block([[gram, crossed], [crossed.conj().T, images]]))
         triangle = np.sqrt(np.maximum(values, 0))[:, None] * vectors.conj().T
         size = len(gram)
-        return cls(triangle[:, :size], triangle[:, size:], None, pairs, float(np.sqrt(np.finfo(np.float64).eps)))
+        return cls(triangle[:, :size], triangle[:, size:], None, pairs, float(np.sqrt(_FINEST)))
 
     @cached_property
     def singular(self) -> tuple[np.ndarray, np.ndarray]:
@@ -94,9 +97,10 @@ class Factors:
                 stacklevel=3,
             )
         elif self.condition > ILL_CONDITIONED:
+            floor = max(self.precision, self.rounding) * self.condition
             warnings.warn(
                 f"The dictionary is ill-conditioned at these pairs (condition number {self.condition:.1e}): residuals "
-                f"below about {self.precision * self.condition:.0e} are rounding. Choose functions further apart.",
+                f"below about {floor:.0e} are rounding. Choose functions further apart.",
                 stacklevel=3,
             )
 
@@ -110,7 +114,7 @@ def factors(dictionary: Any, source: Pairs | Stream, chunk: int = 4096) -> Facto
 
     Raises:
         ConfigError: when there are fewer pairs than functions, or the dictionary is not finite at one of them. Warns
-            when the dictionary computes in float32.
+            when the dictionary computes in float32, or the states were rounded to it.
     """
     first = next(batches(source))
     if len(source) < (size := _values(dictionary, first).shape[1]):
@@ -119,13 +123,15 @@ def factors(dictionary: Any, source: Pairs | Stream, chunk: int = 4096) -> Facto
             "better ten times as many, or choose a smaller dictionary."
         )
     precision = _precision(dictionary, _values(dictionary, first).dtype)
+    rounding = _rounding(first)
     triangle = _streamed(dictionary, source, chunk)
     if not np.isfinite(triangle).all():
         raise ConfigError(
             "The dictionary is not finite at some of these pairs. Bring the states to a scale of about 1."
         )
     columns = np.split(triangle, triangle.shape[1] // size, axis=1)
-    return Factors(columns[0], columns[1], columns[2] if len(columns) > 2 else None, len(source), precision)
+    second = columns[2] if len(columns) > 2 else None
+    return Factors(columns[0], columns[1], second, len(source), precision, rounding)
 
 
 def _values(dictionary: Any, pairs: Pairs) -> jax.ShapeDtypeStruct:
@@ -135,15 +141,29 @@ def _values(dictionary: Any, pairs: Pairs) -> jax.ShapeDtypeStruct:
 
 
 def _precision(dictionary: Any, dtype: Any) -> float:
-    finest = float(np.finfo(np.float64).eps)
-    precision = max(float(jnp.finfo(dtype).eps), float(getattr(dictionary, "precision", finest)))
-    if precision > finest:
+    precision = max(float(jnp.finfo(dtype).eps), float(getattr(dictionary, "precision", _FINEST)))
+    if precision > _FINEST and not getattr(dictionary, "learned", False):  # a network has no other precision
         warnings.warn(
             f"The dictionary computes with a rounding unit of {precision:.0e}, not in float64: residuals below that "
             "times its condition number are rounding. Let it keep the float64 of its states.",
             stacklevel=3,
         )
     return precision
+
+
+def _rounding(pairs: Pairs) -> float:
+    """The rounding unit of the images; that of float32 where every one is such a number and needs its digits."""
+    y = np.ascontiguousarray(pairs.y).view(np.float64)  # real and imaginary parts alike
+    with np.errstate(over="ignore"):
+        if not (y == y.astype(np.float32)).all() or (y == y.astype(np.float16)).all():
+            return _FINEST
+    unit = float(np.finfo(np.float32).eps)
+    warnings.warn(
+        f"These states were rounded to float32: residuals below about {unit:.0e} times the dictionary's condition "
+        "number are rounding. Give them in float64.",
+        stacklevel=3,
+    )
+    return unit
 
 
 def _streamed(dictionary: Any, source: Pairs | Stream, chunk: int) -> np.ndarray:

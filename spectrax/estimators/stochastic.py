@@ -33,8 +33,3 @@ def averaged_residuals(
     squared = jnp.sum((jnp.conj(first) * other).real, axis=0) / norms
     variance = jnp.sum(abs(first - other) ** 2, axis=0) / (2 * norms)
     return squared, variance
-
-
-def averaged_operator(x: jax.Array, y: jax.Array, second: jax.Array) -> jax.Array:
-    """EDMD's matrix (N, N) from both images: least squares of (PY + PY') / 2 on PX; traceable."""
-    return jnp.linalg.lstsq(x, (y + second) / 2)[0]

@@ -54,7 +54,12 @@ def isometry_defect(made: Factors) -> float:
 
 
 def _floors(made: Factors, eigenvalues: np.ndarray, vectors: np.ndarray) -> np.ndarray:
-    """What rounding of the dictionary's values may add to each residual."""
+    """What rounding of states and of the dictionary's values may add to each residual."""
     size = np.linalg.norm(made.y) + abs(eigenvalues) * np.linalg.norm(made.x)
     norms = np.linalg.norm(made.x @ vectors, axis=0)
-    return made.precision * size * np.linalg.norm(vectors, axis=0) / np.maximum(norms, np.finfo(float).tiny)
+    return (
+        max(made.precision, made.rounding)
+        * size
+        * np.linalg.norm(vectors, axis=0)
+        / np.maximum(norms, np.finfo(float).tiny)
+    )

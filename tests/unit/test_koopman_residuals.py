@@ -10,6 +10,7 @@ import pytest
 
 from spectrax.core.errors import ConfigError
 from spectrax.estimators.compression import compression
+from spectrax.estimators.dictionaries.encoded import Encoded
 from spectrax.estimators.dictionaries.fourier import Fourier
 from spectrax.estimators.dictionaries.hermite import Hermite
 from spectrax.estimators.dictionaries.legendre import Legendre
@@ -249,6 +250,19 @@ def test_rounding_of_single_precision_bounds_what_is_certified():
         warnings.simplefilter("error")
         exact = ResDMD(Monomials(1)).fit(Pairs(x, 0.5 * x))
     assert exact.certificate(1e-8)["certified"] == 2
+
+
+def test_states_that_were_rounded_to_single_precision_are_told_of():
+    x = np.random.default_rng(12).normal(size=(50, 2))
+    pairs = Pairs(x.astype(np.float32), (0.9 * x).astype(np.float32))
+    with pytest.warns(UserWarning, match="rounded to float32"):
+        found = ResDMD(Monomials(1)).fit(pairs)
+    assert found.residuals.max() < 1e-6 and found.certificate(1e-8)["certified"] == 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        factors(Monomials(1, dimension=2), Pairs(x.round(1), np.floor(4 * x) / 4))  # exact numbers are not rounded
+    encoder = Encoded(lambda states: jnp.tanh(states.astype(jnp.float32))).fitted(x, 0)
+    assert encoder.precision > 1e-7 and factors(encoder, Pairs(x, 0.9 * x)).precision == encoder.precision
 
 
 def test_a_certificate_says_what_may_not_be_claimed(gauss_map):

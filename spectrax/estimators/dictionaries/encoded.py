@@ -23,6 +23,7 @@ class Encoded:
         constant: whether 1 is added.
         state: whether the state's coordinates are added, last.
         features: how many the encoder gives, and `dimension` of the state; found when it is fitted.
+        precision: the rounding unit that the encoder computes in; found when it is fitted.
     """
 
     encoder: Callable[[Any], Any]
@@ -31,6 +32,7 @@ class Encoded:
     state: bool = False
     features: int | None = None
     dimension: int | None = None
+    precision: float = float(np.finfo(np.float64).eps)
     learned: ClassVar[bool] = True  # certificates say so
 
     @property
@@ -47,7 +49,8 @@ class Encoded:
     def fitted(self, x: np.ndarray, seed: int) -> Self:
         with double_precision():
             seen = jax.eval_shape(self._encode, jax.ShapeDtypeStruct(x[:2].shape, x.dtype))
-        return dataclasses.replace(self, features=seen.shape[1], dimension=x.shape[1])
+        precision = float(jnp.finfo(seen.dtype).eps)
+        return dataclasses.replace(self, features=seen.shape[1], dimension=x.shape[1], precision=precision)
 
     def __call__(self, x: jax.Array) -> jax.Array:
         encoded = self._encode(x)
