@@ -89,11 +89,16 @@ class Evidence:
         good = bounds <= self.plan.threshold
         return points[good], bounds[good]
 
-    def best(self, count: int) -> list[int]:
-        """The eigenvalues of least residuals, by number; without the constant's, and one of each conjugate pair."""
-        values = self.spectrum.eigenvalues
-        wanted = (values.imag >= -1e-9) & (np.abs(values - 1) > 1e-6)
-        return [int(j) for j in np.argsort(self.spectrum.residuals) if wanted[j]][:count]
+    def best(self, count: int, apart: float = 0.05) -> list[int]:
+        """The eigenvalues of least residuals, by number: none within `apart` of 1, whose eigenfunctions are constant
+        along the way, or of another one chosen, and one of each conjugate pair."""
+        values, chosen = self.spectrum.eigenvalues, [1.0]
+        found: list[int] = []
+        for j in np.argsort(self.spectrum.residuals):
+            if values[j].imag >= -1e-9 and min(abs(values[j] - other) for other in chosen) > apart:
+                found.append(int(j))
+                chosen.append(values[j])
+        return found[:count]
 
     def certificate(self) -> dict[str, Any]:
         """`KoopmanSpectrum.certificate`, and in numbers what the pseudospectrum adds; ready for JSON."""

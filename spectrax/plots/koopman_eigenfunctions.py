@@ -10,7 +10,7 @@ from spectrax.plots.koopman_eigenvalues import bare
 
 __all__ = ["Figure", "curves", "eigenfunctions"]
 
-_DOTS = 6000.0  # square points of all dots of a panel together
+_DOTS = 20_000.0  # square points of all dots of a panel together
 
 
 def eigenfunctions(points: np.ndarray, values: np.ndarray, titles: Sequence[str], coordinates: Sequence[str]) -> Figure:

@@ -1,10 +1,12 @@
 """The direct trainer: an answer in closed form, fitted once, judged on the splits that it has not seen."""
 
+import contextlib
 import dataclasses
 import json
 import logging
 import time
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -68,13 +70,12 @@ class Direct:
             return finished
         began = time.perf_counter()
         writers = Writers(experiment.writers if agreement.is_writer() else [])
-        try:
+        with _warnings_logged(), contextlib.ExitStack() as opened:
+            opened.callback(writers.close)
             writers.open(experiment.run_dir, 0, _STEP, {})
             fitted, rate = self._fitted(experiment, home)
             metrics = self._judged(experiment, fitted, writers)
             writers.marks()
-        finally:
-            writers.close()
         summary = Summary(
             experiment=experiment.name,
             run_dir=str(home),
@@ -145,6 +146,22 @@ class Direct:
         if self.figures:
             for name, draw in judgement.figures.items():
                 figures.save_figure(draw(), run_dir / "figures" / f"{split}_{name}.png")
+
+
+@contextlib.contextmanager
+def _warnings_logged() -> Iterator[None]:
+    """What an estimator warns of, such as a condition number, is a line of the log, each text once."""
+    told: set[str] = set()
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        if str(message) not in told:
+            told.add(str(message))
+            logger.warning("%s", message)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = show
+        yield
 
 
 def count(fitted: Any) -> int:

@@ -1,5 +1,7 @@
 """Which option of a group an experiment takes, read from the yamls: its own, or that of the one it starts from."""
 
+import functools
+
 from omegaconf import OmegaConf
 
 from spectrax.config import find
@@ -17,9 +19,37 @@ def chosen(experiment, group):
 
 
 def home(group, option):
-    """An experiment that takes the option: the default one, or the first by name; None if none does."""
+    """An experiment that takes the option: the default one, or the first by name; else one that takes an option of the
+    same class; None if none does."""
     names = sorted(find.experiments(), key=lambda name: (name != DEFAULT_EXPERIMENT, name))
-    return next((name for name in names if _takes(chosen(name, group), option)), None)
+    taken = {name: chosen(name, group) for name in names}
+    found = next((name for name in names if _takes(taken[name], option)), None)
+    if found is not None or target(group, option) is None:
+        return found
+    alike = (
+        name for name in names if isinstance(taken[name], str) and target(group, taken[name]) == target(group, option)
+    )
+    return next(alike, None)
+
+
+@functools.cache
+def target(group, option):
+    """The class of an option, its own or that of the one it starts from; None where it makes several things."""
+    own = OmegaConf.to_container(OmegaConf.load(find.groups()[group][option]), resolve=False)
+    parents = [entry for entry in own.get("defaults", []) if isinstance(entry, str) and entry != "_self_"]
+    return own.get("_target_") or (target(group, parents[-1]) if parents else None)
+
+
+def trained():
+    """Experiments that are trained step by step, by name."""
+    return [name for name in sorted(find.experiments()) if chosen(name, "trainer") == "gradient"]
+
+
+def networks():
+    """Models that can be trained step by step, by name: estimators are fitted."""
+    return [
+        name for name in sorted(find.groups()["model"]) if not target("model", name).startswith("spectrax.estimators")
+    ]
 
 
 def _takes(taken, option):

@@ -16,7 +16,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
-from chosen_options import chosen, home
+from chosen_options import chosen, home, networks, trained
 from flax import nnx
 from omegaconf import OmegaConf
 
@@ -134,16 +134,16 @@ def suite() -> dict[str, Case]:
 
 def everything() -> dict[str, Case]:
     layouts = dict.fromkeys(LAYOUTS, (1, 2))
-    return {**{name: Case(name, None, layouts) for name in sorted(find.experiments())}, **models(layouts)}
+    return {**{name: Case(name, None, layouts) for name in trained()}, **models(layouts)}
 
 
 def models(layouts: dict[str, tuple[int, ...]], plain: bool = False) -> dict[str, Case]:
     """Every model, in the default experiment or else the first that takes it, or has one of its class; LookupError when
     there is none."""
-    names = sorted(find.experiments(), key=lambda name: (name != DEFAULT_EXPERIMENT, name), reverse=True)
+    names = sorted(trained(), key=lambda name: (name != DEFAULT_EXPERIMENT, name), reverse=True)
     homes = {model_yaml(chosen(name, "model"))._target_: name for name in names}
     cases = {}
-    for model in sorted(find.groups()["model"]):
+    for model in networks():
         target = model_yaml(model)._target_
         if target not in homes:
             raise LookupError(f"No experiment has a model of the class of model={model}, {target}.")

@@ -7,13 +7,13 @@ import collections
 
 import pytest
 import steps_on_eight_devices as steps
+from chosen_options import networks, trained
 from eight_devices import told_by
 
-from spectrax.config import find
 from spectrax.config.compose import compose_command, contract_size
 from spectrax.core.errors import ConfigError
 
-MODELS = [f"model={name}" for name in sorted(find.groups()["model"])]
+MODELS = [f"model={name}" for name in networks()]
 REDUCTIONS = ("all-reduce", "reduce-scatter")
 PARAMETERS = "spectrax/parallel/layout.py"  # `Layout.gathered` asks for those that are split over fsdp
 REVERSAL = "spectrax/parallel/global_batch.py"  # for mixup, examples change places; asked for there and nowhere else
@@ -134,6 +134,6 @@ def test_a_tiny_size_is_no_part_of_a_config():
 
 @pytest.mark.every_experiment
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("name", [*sorted(find.experiments()), *MODELS])
+@pytest.mark.parametrize("name", [*trained(), *MODELS])
 def test_an_experiment_moves_no_activations(everything_told, name):
     check_that_no_activation_moves(everything_told[name])

@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import functools
 import json
+import warnings
 from typing import Any
 
 import numpy as np
@@ -89,6 +90,17 @@ def test_a_run_leaves_what_every_run_leaves(tmp_path, fits):
     assert [float(row[3]) for row in rows[1:]] == [0.0, 1.0]
     assert json.loads((tmp_path / "verdict.json").read_text()) == {"split": "test", "error": 1.0}
     assert [path.name for path in (tmp_path / "figures").iterdir()] == ["test_line.png"]
+
+
+def test_what_an_estimator_warns_of_is_told_once(tmp_path, warned):
+    class Doubtful(LeastSquares):
+        def fit(self, given, seed):
+            for _ in range(2):
+                warnings.warn("The condition number is 1e12.", stacklevel=1)
+            return super().fit(given, seed)
+
+    Direct(figures=False).run(experiment(tmp_path, Doubtful))
+    assert warned == ["The condition number is 1e12."]
 
 
 def test_a_finished_run_is_found_and_an_interrupted_one_goes_on(tmp_path, fits):
