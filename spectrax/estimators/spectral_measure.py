@@ -16,6 +16,7 @@ from spectrax.core.errors import ConfigError
 from spectrax.estimators.compression import compression
 from spectrax.estimators.precision import double_precision
 from spectrax.estimators.qr import Factors
+from spectrax.estimators.schur import SchurForm, schur_form
 
 MAXIMAL_ORDER = 6  # beyond, Vandermonde systems of the poles cost the digits that the order gains
 
@@ -63,19 +64,18 @@ def spectral_measure(
 
 
 def isometry_measure(
-    operator: ArrayLike, observable: ArrayLike, angles: ArrayLike, order: int = 6, epsilon: float = 0.05
+    operator: ArrayLike | SchurForm, observable: ArrayLike, angles: ArrayLike, order: int = 6, epsilon: float = 0.05
 ) -> np.ndarray:
     """The same of an isometry compressed to an orthonormal basis (n, n), and f in that basis (n,).
 
-    One complex Schur form on the host; then each resolvent is a triangular system.
+    One complex Schur form, which may be given in the operator's place where it serves several measures; then each
+    resolvent is a triangular system.
     """
-    from scipy.linalg import schur
-
     poles, outer, inner = kernel_coefficients(order, epsilon)
-    triangle, unitary = schur(np.asarray(operator, complex), output="complex")
-    f = unitary.conj().T @ np.asarray(observable)
+    form = operator if isinstance(operator, SchurForm) else schur_form(operator)
+    f = form.vectors.conj().T @ np.asarray(observable)
     with double_precision():
-        density = _density(triangle, f, jnp.asarray(np.asarray(angles, float)), poles, outer, inner, epsilon)
+        density = _density(form.triangle, f, jnp.asarray(np.asarray(angles, float)), poles, outer, inner, epsilon)
     return np.asarray(density)
 
 

@@ -12,6 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from spectrax.estimators.schur import schur_form
+
 _ANGLE = 0.7316  # any fixed number without meaning: t and 2 a - t share an eigenvalue of H
 _CLUSTER = 1e-6  # gaps of H's eigenvalues below which its eigenvectors may be mixed
 _SWEEPS = 2
@@ -20,11 +22,9 @@ _SWEEPS = 2
 def schur_eigenpairs(unitary: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Eigenvalues (n,), rounding's part in their moduli removed, and orthonormal eigenvectors in columns (n, n); on the
     host."""
-    from scipy.linalg import schur
-
-    triangle, vectors = schur(unitary.astype(complex), output="complex")
-    values = np.diag(triangle)
-    return values / abs(values), vectors
+    form = schur_form(unitary)
+    values = np.diag(form.triangle)
+    return values / abs(values), form.vectors
 
 
 def hermitian_eigenpairs(unitary: jax.Array) -> tuple[jax.Array, jax.Array]:

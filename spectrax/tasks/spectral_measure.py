@@ -12,6 +12,7 @@ from spectrax.core.errors import ConfigError
 from spectrax.estimators.compression import compression
 from spectrax.estimators.mpedmd import spectral_atoms
 from spectrax.estimators.qr import factors
+from spectrax.estimators.schur import schur_form
 from spectrax.estimators.spectral_measure import MAXIMAL_ORDER, isometry_measure
 from spectrax.estimators.spectrum import KoopmanSpectrum
 from spectrax.plots import koopman_measures
@@ -78,8 +79,9 @@ class SpectralMeasure(Spectrum):
             constant = compressed.coordinates @ self._constant(fitted)
             f = f - constant * (constant.conj() @ f) / (constant.conj() @ constant)
             coefficients = compressed.basis @ f
+        form = schur_form(compressed.matrix)
         found = {
-            (order, epsilon): isometry_measure(compressed.matrix, f, angles, order, epsilon)
+            (order, epsilon): isometry_measure(form, f, angles, order, epsilon)
             for order, epsilon in itertools.product(self.orders, self.epsilons)
         }
         values = fitted.unverified().eigenvalues
