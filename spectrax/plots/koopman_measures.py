@@ -51,7 +51,8 @@ def _densities(axes: Axes, angles: np.ndarray, densities: Mapping[Key, np.ndarra
     orders, widths = _distinct(densities)
     if exact is not None:
         axes.plot(angles, exact, color=drawing.TRUTH, linewidth=3.2, alpha=0.35, label="exact")
-    for line, width in zip(("--", "-"), dict.fromkeys((widths[0], widths[-1])), strict=False):
+    for width in dict.fromkeys((widths[0], widths[-1])):
+        line = "-" if width == widths[-1] else "--"
         for colour, order in zip(
             (drawing.ERROR, drawing.PREDICTION), dict.fromkeys((orders[0], orders[-1])), strict=False
         ):

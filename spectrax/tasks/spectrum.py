@@ -122,8 +122,9 @@ class Spectrum:
         windows = _windows(trajectories, self.delays, steps, self.lag)
         dimension = trajectories.shape[-1]
         rows = windows[:, : self.delays].reshape(len(windows), -1)
-        prediction = fitted.predict(rows, steps)[..., :dimension]
-        truth = windows[:, : steps * self.lag + 1 : self.lag]
+        # With delays, what a row holds already is no forecast: its last state is the one that moves on.
+        prediction = fitted.predict(rows, steps)[..., -dimension:]
+        truth = windows[:, self.delays - 1 :: self.lag]
         deviation = np.maximum(trajectories.std((0, 1)), 1e-300)
         errors = np.sqrt(np.mean(np.abs((prediction - truth[:, 1:]) / deviation) ** 2, axis=(0, 2)))
         told = {f"nrmse_step_{step}": float(errors[step - 1]) for step in self.horizons if step <= steps}
@@ -138,7 +139,7 @@ class Spectrum:
 def _windows(trajectories: np.ndarray, delays: int, steps: int, lag: int) -> np.ndarray:
     """Pieces (pieces, frames, dimension) to begin forecasts in: of many trajectories the first ones, of a long one
     equally far apart."""
-    frames = max(delays, steps * lag + 1)
+    frames = delays + steps * lag
     last = trajectories.shape[1] - frames
     each = max(1, min(_STARTS // min(len(trajectories), _STARTS), last + 1))
     begins = np.linspace(0, last, each).astype(int)
