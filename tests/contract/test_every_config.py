@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 import pytest
-from chosen_options import home
+from chosen_options import chosen, home
 from flax import nnx
 from omegaconf import OmegaConf
 
@@ -11,18 +11,22 @@ import spectrax
 from spectrax.assembly import assemble
 from spectrax.config import find
 from spectrax.config.build import build
+from spectrax.config.compose import contract_size
 from spectrax.core.trees import leaf_paths, split_module
 from spectrax.training.state import create_state, model_graph
 from spectrax.training.step import StepRule, train_step
 
 RELEASED = ("svt_imagenet_plain", ["model=svt_h_s_released"])  # with a token-label head
 EXPERIMENTS = sorted(find.experiments())
+TRAINED = [name for name in EXPERIMENTS if chosen(name, "trainer") == "gradient"]  # step by step
 OPTIONS = sorted((group, option) for group, options in find.groups().items() for option in options)
 # For options that no experiment takes, one in which they can stand, where it is not the default one.
 HOME = {
     ("dataset", "airfoil_mesh"): "lsm_airfoil",
     ("dataset", "kuramoto_sivashinsky"): "fno_burgers",
+    ("model", "consistent_koopman"): "koopman_pendulum",
     ("model", "svt_h_l_released"): "svt_imagenet",
+    ("task", "consistent_koopman"): "koopman_pendulum",
 }
 DYNAMICS = (
     "cat_map circle_rotation cmv discrete_spectrum double_well doubling duffing gauss_map linear lorenz96 "
@@ -85,9 +89,17 @@ def traced_step(rule, create, batch):
     return shapes(state), shapes(new), metrics
 
 
-@pytest.mark.parametrize("name, overrides", [*((name, []) for name in EXPERIMENTS), RELEASED])
-def test_a_step_keeps_every_shape_and_dtype_of_the_state(name, overrides):
+def made_small(name, overrides):
+    """The overrides of an experiment with the same parts but fewer of them, for tracing takes its time for each."""
+    sizes = [word for word in contract_size(name, overrides) if word.startswith("model.")]
+    return [*overrides, *sizes, *(["task.steps=2"] if chosen(name, "task") == "roll_out" else [])]
+
+
+@pytest.mark.parametrize("small", [True, pytest.param(False, marks=pytest.mark.every_experiment)])
+@pytest.mark.parametrize("name, overrides", [*((name, []) for name in TRAINED), RELEASED])
+def test_a_step_keeps_every_shape_and_dtype_of_the_state(name, overrides, small):
     """What `donate` and an exact resume rest on; parameters are float32 in every precision."""
+    overrides = made_small(name, overrides) if small else overrides
     before, after, metrics = traced_step(*pieces(name, overrides)[:3])
     assert before == after
     assert {"loss", "learning_rate", "gradient_norm"} <= set(metrics)

@@ -7,7 +7,7 @@ process held, its compiler's included.
 
 With SPEED_DEVICE=gpu both compute on a GPU, in float32 as it is usual there, products and convolutions in TF32, or with
 SPEED_PRECISION=bfloat16 in that, or with SPEED_PRECISION=highest in float32 throughout. Their code then runs twice,
-as it is and under `torch.compile`; an action is repeated before it is waited for, and memory is the GPU's.
+as it is and, unless SPEED_COMPILED=0, under `torch.compile`; an action is repeated before it is waited for, and memory is the GPU's.
 """
 
 import contextlib
@@ -44,7 +44,8 @@ def compare(
         unit: plural word for the throughput.
         repetitions: timings of each; None: the first word of the command line, or 10.
     """
-    makers = {"theirs": theirs, **({_COMPILED: theirs} if GPU else {}), "ours": ours}
+    compiled = {_COMPILED: theirs} if GPU and os.environ.get("SPEED_COMPILED") != "0" else {}
+    makers = {"theirs": theirs, **compiled, "ours": ours}
     role = sys.argv[1].removeprefix("--") if sys.argv[1:] else ""
     if role in makers:
         answers = sys.stdout
