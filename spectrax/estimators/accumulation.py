@@ -31,6 +31,7 @@ def accumulate(
     chunk: int = CHUNK,
     layout: Layout | None = None,
     precision: str = "float64",
+    images: bool = True,
     progress: bool = False,
 ) -> GramState:
     """Gram matrices over all pairs of a source, as NumPy arrays in float64: integrals with the pairs' weights, means
@@ -44,6 +45,7 @@ def accumulate(
             by BLAS, which multiplies in float64 twice as fast as XLA does.
         precision: "float64"; or "compensated" float32 for devices without it, where `layout` says which: what adding
             up chunks loses is kept, so relative errors stay near 1e-7 for any number of pairs.
+        images: whether L is added up, which EDMD does not need.
         progress: whether a progress bar is shown.
 
     Raises:
@@ -53,21 +55,21 @@ def accumulate(
     check_choice("precision", precision, PRECISIONS)
     first, source = peeked(source)
     if layout is None and precision == "float64":
-        total = _on_host(chunks(dictionary, source, chunk, progress))
+        total = _on_host(chunks(dictionary, source, chunk, progress), images)
     else:
         with _precision(precision):
-            total = _on_devices(dictionary, source, chunk, layout, precision, progress)
+            total = _on_devices(dictionary, source, chunk, layout, precision, images, progress)
     return total.means(first.weights is not None)
 
 
-def _on_host(parts: Iterator[Chunk]) -> GramState:
+def _on_host(parts: Iterator[Chunk], images: bool) -> GramState:
     total: GramState | None = None
     for part in parts:
         size, dimension = part.px.shape[1], part.x.shape[1]
         if total is None:
             total = _host_zeros(size, dimension, part.px.dtype, np.result_type(part.px, part.x))
-        adjoint = part.px.conj().T
-        G, L = _square(part.px, total.G), _square(part.py, total.L)
+        adjoint = part.px.conj().T if np.iscomplexobj(part.px) else part.px.T  # which copies nothing
+        G, L = _square(part.px, total.G), _square(part.py, total.L) if images else None
         A, state = total.A + adjoint @ part.py, total.state + adjoint @ part.x
         total = GramState(G, A, L, state, total.weight + part.weight, total.count + len(part.px), {})
     return _mirrored(total)
@@ -88,7 +90,9 @@ def _square(values: np.ndarray, total: np.ndarray) -> np.ndarray:
 
 
 def _mirrored(total: GramState) -> GramState:
-    def whole(upper: np.ndarray) -> np.ndarray:
+    def whole(upper: np.ndarray | None) -> np.ndarray | None:
+        if upper is None:
+            return None
         upper = np.triu(upper.conj())
         return upper + np.triu(upper, 1).conj().T
 
@@ -105,7 +109,13 @@ def _precision(precision: str) -> Iterator[None]:
 
 
 def _on_devices(
-    dictionary: Dictionary, source: Source, chunk: int, layout: Layout | None, precision: str, progress: bool
+    dictionary: Dictionary,
+    source: Source,
+    chunk: int,
+    layout: Layout | None,
+    precision: str,
+    images: bool,
+    progress: bool,
 ) -> GramState:
     shards = 1 if layout is None else layout.batch_shards
     total, step = None, None
@@ -119,7 +129,7 @@ def _on_devices(
                 part = pairs.take(slice(start, start + rows))
                 given = _given(part, rows, precision, layout)
                 if total is None:
-                    total = _parts(dictionary, part, shards, precision, layout)
+                    total = _parts(dictionary, part, shards, precision, images, layout)
                     step = _step(dictionary, layout)
                 total = step(total, *given)
                 advance(len(part))
@@ -136,13 +146,15 @@ def _given(part: Pairs, rows: int, precision: str, layout: Layout | None) -> lis
     return [jnp.asarray(array) if layout is None else layout.put_batch(array) for array in arrays]
 
 
-def _parts(dictionary: Dictionary, part: Pairs, shards: int, precision: str, layout: Layout | None) -> GramState:
+def _parts(
+    dictionary: Dictionary, part: Pairs, shards: int, precision: str, images: bool, layout: Layout | None
+) -> GramState:
     """Sums of nothing, (shards, ...), one for each part of a batch."""
     dtype = part.x.dtype
     if precision == "compensated":
         dtype = np.dtype(np.complex64 if dtype.kind == "c" else np.float32)
     shape = jax.eval_shape(dictionary, jax.ShapeDtypeStruct((1, part.dimension), dtype))
-    zeros = empty(shape.shape[1], part.dimension, shape.dtype, dtype, precision == "compensated")
+    zeros = empty(shape.shape[1], part.dimension, shape.dtype, dtype, precision == "compensated", images)
     stacked = jax.tree.map(lambda leaf: np.zeros((shards, *leaf.shape), leaf.dtype), zeros)
     return jax.tree.map(jnp.asarray, stacked) if layout is None else layout.put_batch(stacked)
 
@@ -169,5 +181,5 @@ def _together(parts: GramState) -> GramState:
         return array.astype(np.result_type(array, np.float64)).sum(0)
 
     total = jax.tree.map(summed, parts)
-    check_finite(total.G, total.A, total.L)
+    check_finite(total.G, total.A)
     return total

@@ -76,7 +76,8 @@ class EDMD:
             if layout is not None:
                 raise ConfigError('solver="qr" runs on one CPU. Take solver="gram" on several devices.')
             return spectrum_of(streamed_qr(dictionary, pairs, self.chunk, self.rtol, self.progress), dictionary)
-        gram = accumulate(dictionary, pairs, chunk=self.chunk, layout=layout, progress=self.progress)
+        devices = {"layout": layout, "chunk": self.chunk, "progress": self.progress}
+        gram = accumulate(dictionary, pairs, images=False, **devices)
         return self.of_gram(gram, dictionary)
 
     def of_gram(self, gram: GramState, dictionary: Any) -> KoopmanSpectrum:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import jax
@@ -83,17 +83,17 @@ def chunks(dictionary: Dictionary, source: Source, chunk: int = CHUNK, progress:
         ConfigError: when a value is not finite.
     """
     total = len(source) if isinstance(source, Pairs | Stream) else 0
+    evaluate = jax.jit(dictionary)
     with counting("Pairs", total, progress and total > 0) as advance:
         for pairs in batches(source):
             rows = min(chunk, len(pairs))
             for start in range(0, len(pairs), rows):
-                found = _evaluated(dictionary, pairs.take(slice(start, start + rows)), rows)
+                found = _evaluated(evaluate, pairs.take(slice(start, start + rows)), rows)
                 yield found
                 advance(len(found.x))
 
 
-def _evaluated(dictionary: Dictionary, pairs: Pairs, rows: int) -> Chunk:
-    evaluate = jax.jit(dictionary)
+def _evaluated(evaluate: Callable[[np.ndarray], jax.Array], pairs: Pairs, rows: int) -> Chunk:
 
     def values(states: np.ndarray) -> np.ndarray:
         with double_precision():

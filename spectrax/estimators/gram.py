@@ -27,7 +27,7 @@ class GramState:
     Attributes:
         G: (N, N).
         A: (N, N).
-        L: (N, N).
+        L: (N, N), or None where it is not wanted: half of the work.
         state: (N, dimension), PX* W X: what the state's coefficients are found from.
         weight: sum of the weights; pairs without weights count 1 each.
         count: how many pairs.
@@ -42,6 +42,11 @@ class GramState:
     count: Any
     lost: dict[str, Any]
 
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """The names of the sums that are added up."""
+        return tuple(name for name in SUMS if getattr(self, name) is not None)
+
     def means(self, weighted: bool) -> GramState:
         """On the host in float64, with what was lost added again; without weights, over the number of pairs.
 
@@ -53,14 +58,20 @@ class GramState:
         """
         if not int(self.count):
             raise ConfigError("No pairs went into these Gram matrices. Update them first.")
-        sums = {name: _double(getattr(self, name)) + _double(self.lost.get(name, 0)) for name in SUMS}
         over = 1 if weighted else int(self.count)
-        found = {name: total / over for name, total in sums.items()}
+        found: dict[str, Any] = {name: None for name in SUMS}
+        for name in self.kept:
+            found[name] = (_double(getattr(self, name)) + _double(self.lost.get(name, 0))) / over
         return GramState(**found, count=int(self.count), lost={})
 
 
 def empty(
-    size: int, dimension: int, dtype: Any = np.float64, state_dtype: Any = None, compensated: bool = False
+    size: int,
+    dimension: int,
+    dtype: Any = np.float64,
+    state_dtype: Any = None,
+    compensated: bool = False,
+    images: bool = True,
 ) -> GramState:
     """No snapshots yet.
 
@@ -69,6 +80,7 @@ def empty(
         dtype: of the dictionary's values.
         state_dtype: of states; None: as the dictionary's.
         compensated: keep what rounding loses: for float32.
+        images: whether L is added up.
 
     Raises:
         ConfigError: in float32 without compensation.
@@ -82,10 +94,12 @@ def empty(
     crossed = jnp.promote_types(dtype, dtype if state_dtype is None else state_dtype)
     real = np.zeros((), dtype).real.dtype
     square = jnp.zeros((size, size), dtype)
-    sums = {"G": square, "A": square, "L": square, "weight": jnp.zeros((), real)}
+    sums: dict[str, Any] = {"G": square, "A": square, "weight": jnp.zeros((), real)}
     sums["state"] = jnp.zeros((size, dimension), crossed)
+    if images:
+        sums["L"] = square
     lost = {name: jnp.zeros_like(total) for name, total in sums.items()} if compensated else {}
-    return GramState(**sums, count=jnp.zeros((), jnp.int32), lost=lost)
+    return GramState(**{"L": None, **sums}, count=jnp.zeros((), jnp.int32), lost=lost)
 
 
 def update(gram: GramState, px: jax.Array, py: jax.Array, x: jax.Array, weights: jax.Array | None = None) -> GramState:
@@ -101,22 +115,24 @@ def update(gram: GramState, px: jax.Array, py: jax.Array, x: jax.Array, weights:
     parts = {
         "G": _product(weighted, px),
         "A": _product(weighted, py),
-        "L": _product((py * weights[:, None]).conj().T, py),
         "state": _product(weighted, x),
         "weight": weights.sum(),
     }
+    if gram.L is not None:
+        parts["L"] = _product((py * weights[:, None]).conj().T, py)
     return _added(gram, parts, {}, jnp.count_nonzero(weights))
 
 
 def merge(first: GramState, second: GramState) -> GramState:
     """The sums over both; traceable."""
-    parts = {name: getattr(second, name) for name in SUMS}
+    parts = {name: getattr(second, name) for name in first.kept}
     return _added(first, parts, second.lost, second.count)
 
 
 def _added(gram: GramState, parts: dict[str, Any], lost: dict[str, Any], count: Any) -> GramState:
-    sums, left = {}, {}
-    for name in SUMS:
+    sums: dict[str, Any] = {name: None for name in SUMS}
+    left = {}
+    for name in gram.kept:
         total, part = getattr(gram, name), parts[name].astype(getattr(gram, name).dtype)
         sums[name] = total + part
         if gram.lost:

@@ -141,9 +141,11 @@ class KernelEDMD:
         dictionary = KernelFunctions(kernel, pairs.x[chosen])
         with double_precision():
             norms = np.asarray(kernel(dictionary.centres, dictionary.centres))
-        gram = accumulate(dictionary, pairs, chunk=self.chunk)
+        gram = accumulate(dictionary, pairs, chunk=self.chunk, images=False)
         return spectrum_of(from_ridge(gram, self.ridge * norms), dictionary)
 
     def _on_random_features(self, pairs: Pairs, seed: int) -> KoopmanSpectrum:
         dictionary = fit_dictionary(RandomFeatures(self.rank, self.kernel, self.scale), pairs.x, seed)
-        return spectrum_of(from_ridge(accumulate(dictionary, pairs, chunk=self.chunk), self.ridge), dictionary)
+        return spectrum_of(
+            from_ridge(accumulate(dictionary, pairs, chunk=self.chunk, images=False), self.ridge), dictionary
+        )

@@ -165,3 +165,23 @@ def test_delays_take_the_constant_once():
 def test_what_makes_no_sense_is_told(make, told):
     with pytest.raises(ConfigError, match=told):
         make()
+
+
+@pytest.mark.parametrize(
+    "dictionary",
+    [
+        Monomials(2),
+        Hermite(2),
+        Legendre(2),
+        Fourier(1),
+        RBF(3),
+        RandomFeatures(3),
+        Delays(2),
+        Encoded(encode),
+        Stacked([Monomials(1), RBF(3)]),
+    ],
+)
+def test_what_is_fitted_stays_the_same_object(dictionary):
+    """So that what was compiled for it serves again."""
+    fitted = fit_dictionary(dictionary, STATES, 0)
+    assert fit_dictionary(fitted, STATES + 1, 1) is fitted

@@ -118,3 +118,12 @@ def test_progress_counts_pairs(capsys):
 def test_what_makes_no_sense_is_told(make, told):
     with pytest.raises(ConfigError, match=told):
         make()
+
+
+@pytest.mark.parametrize("layout", [None, make_layout(data=1, devices=jax.devices()[:1])])
+def test_images_that_nobody_wants_are_left_out(layout):
+    pairs = Pairs(TRAJECTORY[:-1], TRAJECTORY[1:])
+    whole, part = (accumulate(Monomials(2, 2), pairs, layout=layout, images=images) for images in (True, False))
+    assert part.L is None
+    for name in ("G", "A", "state"):
+        np.testing.assert_array_equal(getattr(part, name), getattr(whole, name))

@@ -44,7 +44,8 @@ class Delays:
     def fitted(self, x: np.ndarray, seed: int) -> Self:
         self._check(x)
         single = x[:, : x.shape[1] // self.delays]
-        return dataclasses.replace(self, observables=fit_dictionary(self.observables, single, seed))
+        observables = fit_dictionary(self.observables, single, seed)
+        return self if observables is self.observables else dataclasses.replace(self, observables=observables)
 
     def __call__(self, x: jax.Array) -> jax.Array:
         self._check(x)

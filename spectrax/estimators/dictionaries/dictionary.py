@@ -32,7 +32,8 @@ class LooksAtData(Protocol):
     """A dictionary that takes something from snapshots: its dimension, centres, a scale."""
 
     def fitted(self, x: np.ndarray, seed: int) -> Dictionary:
-        """The dictionary for states like these (rows, dimension); the same one for the same seed."""
+        """The dictionary for states like these (rows, dimension); the same one for the same seed, and itself where
+        nothing is to be found, so that what was compiled for it still serves."""
 
 
 def fit_dictionary(dictionary: Any, x: np.ndarray, seed: int) -> Dictionary:
@@ -74,7 +75,9 @@ class Stacked:
         return tuple(name for dictionary in self.dictionaries for name in dictionary.names())
 
     def fitted(self, x: np.ndarray, seed: int) -> Self:
-        return type(self)(tuple(fit_dictionary(dictionary, x, seed) for dictionary in self.dictionaries))
+        fitted = tuple(fit_dictionary(dictionary, x, seed) for dictionary in self.dictionaries)
+        same = all(new is old for new, old in zip(fitted, self.dictionaries, strict=True))
+        return self if same else type(self)(fitted)
 
     def __call__(self, x: jax.Array) -> jax.Array:
         return jnp.concatenate([dictionary(x) for dictionary in self.dictionaries], axis=1)

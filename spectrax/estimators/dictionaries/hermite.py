@@ -86,6 +86,8 @@ class Hermite:
         return self._products.names()
 
     def fitted(self, x: np.ndarray, seed: int) -> Self:
+        if self.dimension and self.mean is not None and self.deviation is not None:
+            return self
         mean = tuple(x.mean(0).tolist()) if self.mean is None else self.mean
         deviation = tuple(x.std(0).tolist()) if self.deviation is None else self.deviation
         dimension = self.dimension or x.shape[1]

@@ -62,6 +62,8 @@ class Legendre:
         return self._products.names()
 
     def fitted(self, x: np.ndarray, seed: int) -> Self:
+        if self.dimension and self.lower is not None and self.upper is not None:
+            return self
         lower = tuple(x.min(0).tolist()) if self.lower is None else self.lower
         upper = tuple(x.max(0).tolist()) if self.upper is None else self.upper
         return dataclasses.replace(self, dimension=self.dimension or x.shape[1], lower=lower, upper=upper)

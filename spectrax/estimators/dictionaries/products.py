@@ -79,7 +79,8 @@ class Products:
         return values
 
     def _indices(self) -> list[tuple[int, ...]]:
-        """The index set, lowest first: by the sum of the numbers' sizes, then by those of the first coordinates, highest first."""
+        """The index set, lowest first: by the sum of the numbers' sizes, then those of the first coordinates highest
+        first."""
         limits = [family.numbers(order) for family, order in zip(self.families, self.orders, strict=True)]
         partial: list[tuple[int, ...]] = [()]
         for numbers in limits:  # coordinate by coordinate: of a box of high dimension only what is kept is ever made

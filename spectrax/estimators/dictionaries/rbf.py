@@ -54,6 +54,8 @@ class RBF:
         return tuple(f"{self.kernel} {number}" for number in range(self.size))
 
     def fitted(self, x: np.ndarray, seed: int) -> Self:
+        if self.centres is not None and self.scale is not None:
+            return self  # what was compiled for it still serves
         scale = Kernel(self.kernel, self.scale).fitted(x).scale
         centres = self._placed(x, seed) if self.centres is None else self.centres
         return dataclasses.replace(self, scale=scale, centres=centres)
