@@ -1,0 +1,146 @@
+"""Certificates of systems whose spectrum is known: of a learned encoder by the callback, of a fit by the task."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from test_dynamics import Exact, rotation
+
+from spectrax.callbacks.certificate import Certificate
+from spectrax.core.errors import ConfigError
+from spectrax.core.protocols import DatasetSpec, FieldSpec
+from spectrax.estimators.dictionaries.fourier import Fourier
+from spectrax.estimators.dictionaries.monomials import Monomials
+from spectrax.estimators.evidence import Plan, evidence
+from spectrax.estimators.resdmd import ResDMD
+from spectrax.estimators.snapshots import Pairs
+from spectrax.tasks.spectrum import Spectrum
+
+MATRIX = 0.9 * rotation(0.5)
+EIGENVALUES = 0.9 * np.exp([0.5j, -0.5j])
+
+
+@dataclasses.dataclass
+class Dataset:
+    """Trajectories of x' = x MATRIX, or of a map."""
+
+    map: object = staticmethod(lambda x: x @ MATRIX)
+    dimension: int = 2
+    measure_preserving: bool = False
+    coordinates: tuple[str, ...] = ("u", "v")
+
+    @property
+    def spec(self):
+        return DatasetSpec({"window": FieldSpec((4, self.dimension), "float32", "")}, {"train": 1, "test": 1})
+
+    def trajectories(self, split):
+        states = [np.random.default_rng(len(split)).standard_normal((40, self.dimension))]
+        for _ in range(7):
+            states.append(self.map(states[-1]))
+        return np.stack(states, 1)
+
+    def weights(self, split):
+        return None
+
+    def pairs(self, split, lag=1):
+        return Pairs.of_trajectories(self.trajectories(split), lag)
+
+
+@dataclasses.dataclass
+class Seen:
+    model: object
+    step: int = 7
+    last: bool = True
+
+
+def listed(certificate, certified=True):
+    chosen = [e for e in certificate["eigenvalues"] if e["certified"] is certified]
+    return sorted((complex(e["real"], e["imaginary"]) for e in chosen), key=lambda z: (z.real, z.imag))
+
+
+def test_an_encoder_of_a_linear_system_is_certified():
+    said = Certificate(Dataset(), threshold=0.01, points=12).observe(Seen(Exact(MATRIX)))
+    certificate = said.documents["certificate"]
+    json.dumps(certificate, allow_nan=False)
+    expected = sorted([1, *EIGENVALUES], key=lambda z: (z.real, z.imag))
+    np.testing.assert_allclose(listed(certificate), expected, atol=1e-5)  # the encoder computes in float32
+    assert certificate["step"] == 7 and certificate["split"] == "test" and certificate["held_out"]
+    assert certificate["dictionary"]["learned"] and any("float32" in text for text in certificate["not_claimed"])
+    assert said.metrics["certified"] == 3 and said.metrics["residual_largest"] < 1e-5
+    assert set(said.figures) == {"eigenvalues", "pseudospectrum", "eigenfunctions"}
+    np.testing.assert_allclose(listed(certificate["learned_operator"]), listed(certificate)[:2], atol=1e-5)
+
+
+def test_an_operator_that_is_wrong_is_not_certified():
+    certificate = Certificate(Dataset(), threshold=0.01, points=0).observe(Seen(Exact(0.9 * rotation(0.8))))
+    learned = certificate.documents["certificate"]["learned_operator"]
+    assert learned["certified"] == 0
+    # Its eigenvectors are those of the system: each residual is the distance between the two eigenvalues.
+    distance = abs(0.9 * np.exp(0.5j) - 0.9 * np.exp(0.8j))
+    assert [e["residual"] for e in learned["eigenvalues"]] == pytest.approx([distance] * 2, rel=1e-5)
+    assert certificate.metrics["certified"] == 3  # EDMD on the same encoder is right
+
+
+def test_before_the_end_it_speaks_when_asked_to_and_draws_nothing():
+    seen = Seen(Exact(MATRIX), last=False)
+    assert not Certificate(Dataset()).observe(seen).documents
+    said = Certificate(Dataset(), every=5).observe(seen)
+    assert said.documents and said.metrics and not said.figures
+    with pytest.raises(ConfigError, match="Residuals need pairs of their own"):
+        Certificate(Dataset(), held_out="train")
+
+
+def turned(angle):
+    return (angle + 2 * np.pi * 0.618) % (2 * np.pi)
+
+
+def test_the_task_certifies_a_rotation_of_the_circle():
+    """Every eigenvalue is exp(2 pi i k a), on the circle; between them the circle is not certified."""
+    dataset = Dataset(turned, dimension=1, measure_preserving=True, coordinates=("angle",))
+    task = Spectrum(threshold=0.01, isometry=True, points=8, circle=360, horizons=(1, 3))
+    estimator = ResDMD(Fourier(order=2), held_out=0.0)
+    fitted = estimator.fit(task.given(dataset, "train"), 0)
+    judged = task.judge(fitted, dataset, "test", estimator, 0)
+    expected = np.exp(2j * np.pi * 0.618 * np.arange(-2, 3))
+    found = judged.documents["certificate"]
+    np.testing.assert_allclose(listed(found), sorted(expected, key=lambda z: (z.real, z.imag)), atol=1e-12)
+    assert judged.metrics["certified"] == 5 and judged.metrics["residual_largest"] < 1e-12
+    # Points of the circle within 0.01 of one of five eigenvalues: an arc of 0.02 radians each.
+    assert judged.metrics["circle_certified"] == pytest.approx(5 * 0.02 / (2 * np.pi), abs=5 / 360)
+    assert {"nrmse_step_1", "nrmse_step_3"} <= set(judged.metrics) and "nrmse_step_5" not in judged.metrics
+    assert all(draw() is not None for draw in judged.figures.values())
+
+
+def test_the_bound_on_the_circle_is_the_distance_to_the_spectrum():
+    """Of a unitary operator tau is the distance to the nearest eigenvalue."""
+    pairs = Dataset(turned, dimension=1).pairs("train")
+    spectrum = ResDMD(Fourier(order=1), held_out=0.0).fit(pairs, 0)
+    # All pairs of whole turns would be orthonormal; these are not, so the bound holds from above.
+    found = evidence(spectrum, pairs, Plan(threshold=0.5, isometry=True, points=0, circle=90))
+    eigenvalues = np.exp(2j * np.pi * 0.618 * np.arange(-1, 2))
+    distance = np.abs(found.circle[:, None] - eigenvalues).min(1)
+    assert (found.circle_least <= distance + 1e-9).all() and found.circle_least.max() > 0.5
+
+
+@pytest.mark.filterwarnings("ignore:.*functions")  # delays of a linear system depend on each other
+def test_forecasts_of_delays_begin_where_a_row_ends():
+    dataset = Dataset()
+    task = Spectrum(delays=3, points=0, horizons=(1, 2), functions=0)
+    estimator = ResDMD(Monomials(degree=1), held_out=0.0, tolerance=1e-9)
+    fitted = estimator.fit(task.given(dataset, "train"), 0)
+    metrics = task.judge(fitted, dataset, "test", estimator, 0).metrics
+    assert metrics["nrmse_step_2"] < 1e-9
+
+
+def test_values_that_make_no_sense_are_told():
+    for wrong in ({"lag": 0}, {"delays": 0}, {"plane": [1]}, {"dt": 0.0}):
+        with pytest.raises(ConfigError, match="task"):
+            Spectrum(**wrong)
+    with pytest.raises(ConfigError, match="threshold"):
+        Spectrum(threshold=0.0)
+    with pytest.raises(ConfigError, match="a state has the coordinates 0 to 1"):
+        task = Spectrum(plane=[0, 5], points=0)
+        estimator = ResDMD(Monomials(degree=1), held_out=0.0)
+        dataset = Dataset()
+        task.judge(estimator.fit(task.given(dataset, "train"), 0), dataset, "test", estimator, 0)
