@@ -5,8 +5,8 @@ from flax import nnx
 
 from spectrax.nn import initializers
 from spectrax.nn.depthwise import DepthwiseConv3x3
+from spectrax.nn.image_groups import images_at_once
 from spectrax.nn.linear import dot_general
-from spectrax.parallel.devices import target_platform
 
 
 def gelu(x: jax.Array) -> jax.Array:
@@ -53,7 +53,7 @@ class ConvolutionalFeedForward(nnx.Module):
         """(batch, height, width, channels) -> the same shape."""
         batch, height, width, channels = x.shape
         hidden = self.depthwise.bias.shape[0]
-        count = _images_at_once(batch, height * width * hidden * x.dtype.itemsize)
+        count = images_at_once(batch, height * width * hidden * x.dtype.itemsize)
         if count == batch:
             return self._whole(x)
         groups = x.reshape(batch // count, count, height, width, channels)
@@ -61,16 +61,3 @@ class ConvolutionalFeedForward(nnx.Module):
 
     def _whole(self, x: jax.Array) -> jax.Array:
         return self.contract(gelu(self.depthwise(self.expand(x))))
-
-
-def _images_at_once(batch: int, image_bytes: int) -> int:
-    """How many images to process together when one takes `image_bytes` in its widest map; a divisor of the batch."""
-    # Splitting a batch that is sharded over devices would gather it, so this is for one device alone. The sizes are
-    # those of a core's cache: 2 MiB, and no gain was measured below a quarter of it.
-    alone = jax.device_count() == 1 and jax.sharding.get_abstract_mesh().size <= 1
-    # In a function that is exported, the batch's size is a symbol, which nothing is known to divide.
-    known = isinstance(batch, int)
-    if target_platform() != "cpu" or not alone or not known or image_bytes < 2**19:
-        return batch
-    limit = max(1, 2**21 // image_bytes)
-    return max(count for count in range(1, batch + 1) if batch % count == 0 and count <= limit)

@@ -13,7 +13,8 @@ from flax import nnx
 
 from spectrax.core.errors import ConfigError
 from spectrax.nn.bilinear_doubling import doubled
-from spectrax.nn.linear import uniform_linear
+from spectrax.nn.image_groups import images_at_once
+from spectrax.nn.linear import product, uniform_linear
 from spectrax.nn.same_convolution import SameConvolution
 
 HEAD = (64, 32)  # channels of the decoder's last layers
@@ -113,9 +114,28 @@ class FlowDecoder(nnx.Module):
             x = convolution(doubled(x) if index else x)
             if index < len(self.convolutions) - 1:
                 x = jax.nn.relu(x)
-        for layer in self.points[:-1]:
-            x = jax.nn.relu(layer(x))
-        return self.points[-1](x).astype(jnp.float32)
+        return self._at_points(x)
+
+    def _at_points(self, x: jax.Array) -> jax.Array:
+        """The last network, (batch, height, width, channels) -> the same shape float32.
+
+        Its hidden maps are many times the field. On a single CPU device they are made of a few images at a time, and
+        made again in the backward pass, so that they stay in the processor's cache.
+        """
+        weights = [(layer.kernel[...], layer.bias[...]) for layer in self.points]
+
+        def whole(x: jax.Array) -> jax.Array:
+            for index, (kernel, bias) in enumerate(weights):
+                x = product(x, kernel.astype(x.dtype)) + bias.astype(x.dtype)
+                x = x if index == len(weights) - 1 else jax.nn.relu(x)
+            return x.astype(jnp.float32)
+
+        batch, height, width, _ = x.shape
+        count = images_at_once(batch, height * width * max(HEAD) * x.dtype.itemsize)
+        if count == batch:
+            return whole(x)
+        groups = x.reshape(batch // count, count, *x.shape[1:])
+        return jax.lax.map(jax.checkpoint(whole), groups).reshape(x.shape)
 
     def __call__(self, z: jax.Array) -> jax.Array:
         """(batch, latent) -> (batch, height, width, channels) float32."""

@@ -1,11 +1,23 @@
-"""Convolutions of plane maps that keep their size, with bias and any odd window."""
+"""Convolutions of plane maps that keep their size, with bias and any odd window.
+
+On one CPU device two things are done by hand, for what XLA has is slow. Windows over two channels or to two channels
+become windows over and to eight, four neighbours in a row being one sample (`_in_fours`). And the gradient of the
+weights is a product of shifted copies, made of a few images at a time, which stay in the processor's cache.
+"""
 
 import functools
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 
 from spectrax.nn import initializers
+from spectrax.nn.image_groups import alone_on_cpu, images_at_once
+
+_NUMBERS = ("NHWC", "HWIO", "NHWC")
+_FEW = 4  # channels up to which four samples become one
+_FOUR = 4
 
 
 class SameConvolution(nnx.Module):
@@ -41,6 +53,77 @@ class SameConvolution(nnx.Module):
         return same_convolution(x.astype(self.dtype), kernel) + bias
 
 
+@jax.custom_vjp
 def same_convolution(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """(batch, height, width, in) and (side, side, in, out) -> (batch, height, width, out), a cross-correlation."""
-    return jax.lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+    margin = kernel.shape[0] // 2
+    thin = min(kernel.shape[2:]) <= _FEW and 1 < margin <= _FOUR and x.shape[2] % _FOUR == 0
+    if thin and alone_on_cpu():
+        return _in_fours(x, kernel)
+    return _plain(x, kernel)
+
+
+def _plain(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    return jax.lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=_NUMBERS)
+
+
+def _forward(x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+    return same_convolution(x, kernel), (x, kernel)
+
+
+def _backward(saved: tuple[jax.Array, jax.Array], gradient: jax.Array) -> tuple[jax.Array, jax.Array]:
+    x, kernel = saved
+    if not alone_on_cpu() or not isinstance(x.shape[0], int):
+        return jax.vjp(_plain, x, kernel)[1](gradient)
+    of_x = same_convolution(gradient, kernel[::-1, ::-1].swapaxes(2, 3))
+    return of_x, kernel_gradient(x, gradient, kernel.shape[0]).astype(kernel.dtype)
+
+
+same_convolution.defvjp(_forward, _backward)
+
+
+def _in_fours(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """The same with four samples of a row as one, of four times the channels. A window that reaches no further than
+    four samples then has three along a row; nearly half of its products are with zeros, and all of them are fast."""
+    batch, height, width, inputs = x.shape
+    side, _, _, outputs = kernel.shape
+    # From sample s of the three fours to sample q of the one in the middle.
+    taps = np.arange(3 * _FOUR)[:, None] - _FOUR - np.arange(_FOUR) + side // 2
+    inside = jnp.asarray((taps >= 0) & (taps < side), kernel.dtype)
+    wide = kernel[:, np.clip(taps, 0, side - 1)] * inside[None, :, :, None, None]
+    wide = wide.reshape(side, 3, _FOUR, _FOUR, inputs, outputs).swapaxes(3, 4)
+    wide = wide.reshape(side, 3, _FOUR * inputs, _FOUR * outputs)
+    fours = _plain(x.reshape(batch, height, width // _FOUR, _FOUR * inputs), wide)
+    return fours.reshape(batch, height, width, outputs)
+
+
+def kernel_gradient(x: jax.Array, gradient: jax.Array, side: int) -> jax.Array:
+    """The gradient of the weights (side, side, in, out) float32, from the map and the gradient of the output.
+
+    Copies of the one with fewer channels, shifted along columns and beside each other, times copies of the other one,
+    shifted along rows.
+
+    Args:
+        x: (batch, height, width, in).
+        gradient: (batch, height, width, out).
+    """
+    if x.shape[-1] > gradient.shape[-1]:
+        # Seen from the output the map is shifted the other way.
+        return kernel_gradient(gradient, x, side)[::-1, ::-1].swapaxes(2, 3)
+    batch, height, width, inputs = x.shape
+    outputs, margin = gradient.shape[-1], side // 2
+    count = images_at_once(batch, height * width * side * (inputs + outputs) * 4, least_bytes=0)
+
+    def add_part(total: jax.Array, part: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
+        tall = jnp.pad(part[0], ((0, 0), (margin, margin), (0, 0), (0, 0)))
+        wide = jnp.pad(part[1], ((0, 0), (0, 0), (margin, margin), (0, 0)))
+        down = jnp.concatenate([tall[:, tap : tap + height] for tap in range(side)], axis=-1)
+        along = jnp.concatenate([wide[:, :, tap : tap + width] for tap in reversed(range(side))], axis=-1)
+        down, along = (copies.reshape(-1, copies.shape[-1]) for copies in (down, along))
+        product = jax.lax.dot_general(down, along, (((0,), (0,)), ((), ())), preferred_element_type=jnp.float32)
+        return total + product, None
+
+    parts = [array.reshape(batch // count, count, *array.shape[1:]) for array in (x, gradient)]
+    start = jnp.zeros((side * inputs, side * outputs), jnp.float32)
+    total = jax.lax.scan(add_part, start, tuple(parts))[0]
+    return total.reshape(side, inputs, side, outputs).transpose(0, 2, 1, 3)
