@@ -15,7 +15,7 @@ from spectrax.core.errors import ConfigError
 from spectrax.core.progress import counting
 from spectrax.estimators.dictionaries.dictionary import Dictionary
 from spectrax.estimators.features import CHUNK, Chunk, Source, batches, check_finite, chunks, padded, peeked
-from spectrax.estimators.gram import GramState, empty, update
+from spectrax.estimators.gram import SUMS, GramState, empty, update
 from spectrax.estimators.precision import double_precision
 from spectrax.estimators.snapshots import Pairs, Stream
 from spectrax.ops.choices import check_choice
@@ -63,40 +63,22 @@ def accumulate(
 
 
 def _on_host(parts: Iterator[Chunk], images: bool) -> GramState:
-    total: GramState | None = None
+    sums: dict[str, Any] = dict.fromkeys(SUMS, 0)
+    count = 0
     for part in parts:
-        size, dimension = part.px.shape[1], part.x.shape[1]
-        if total is None:
-            total = _host_zeros(size, dimension, part.px.dtype, np.result_type(part.px, part.x))
-        adjoint = part.px.conj().T if np.iscomplexobj(part.px) else part.px.T  # which copies nothing
-        G, L = _square(part.px, total.G), _square(part.py, total.L) if images else None
-        A, state = total.A + adjoint @ part.py, total.state + adjoint @ part.x
-        total = GramState(G, A, L, state, total.weight + part.weight, total.count + len(part.px), {})
-    return _mirrored(total)
+        adjoint = _adjoint(part.px)
+        sums["G"] = sums["G"] + adjoint @ part.px  # NumPy sees that this is symmetric, and does half the work
+        sums["A"] = sums["A"] + adjoint @ part.py
+        if images:
+            sums["L"] = sums["L"] + _adjoint(part.py) @ part.py
+        sums["state"] = sums["state"] + adjoint @ part.x
+        sums["weight"] += part.weight
+        count += len(part.px)
+    return GramState(**{**sums, "L": sums["L"] if images else None}, count=count, lost={})
 
 
-def _host_zeros(size: int, dimension: int, dtype: Any, state_dtype: Any) -> GramState:
-    squares = [np.zeros((size, size), dtype, order="F") for _ in range(3)]
-    return GramState(*squares, np.zeros((size, dimension), state_dtype), 0.0, 0, {})
-
-
-def _square(values: np.ndarray, total: np.ndarray) -> np.ndarray:
-    """`total` and the upper triangle of values* values: half the work of the whole product."""
-    from scipy.linalg import blas
-
-    if np.iscomplexobj(values):  # conj(values* values), since rows are columns to BLAS
-        return blas.zherk(1.0, values.T, 1.0, total, overwrite_c=True)
-    return blas.dsyrk(1.0, values.T, 1.0, total, overwrite_c=True)
-
-
-def _mirrored(total: GramState) -> GramState:
-    def whole(upper: np.ndarray | None) -> np.ndarray | None:
-        if upper is None:
-            return None
-        upper = np.triu(upper.conj())
-        return upper + np.triu(upper, 1).conj().T
-
-    return GramState(whole(total.G), total.A, whole(total.L), total.state, total.weight, total.count, {})
+def _adjoint(values: np.ndarray) -> np.ndarray:
+    return values.conj().T if np.iscomplexobj(values) else values.T  # `conj` copies real arrays too
 
 
 @contextlib.contextmanager

@@ -7,17 +7,19 @@ snapshots in columns, X = U S V* to rank r and B = Y V S^-1, the map on coordina
 from __future__ import annotations
 
 import dataclasses
+import warnings
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from spectrax.estimators.dictionaries.projected import Projected
-from spectrax.estimators.singular_values import ROUTES, Rank, chosen_rank, decomposed
+from spectrax.estimators.singular_values import ROUTES, Rank, decomposed
 from spectrax.estimators.snapshots import Pairs
 from spectrax.estimators.spectrum import KoopmanSpectrum
 from spectrax.ops.choices import check_choice
 
+ILL_CONDITIONED = 1e10
 VARIANTS = ("exact", "projected")
 
 
@@ -84,6 +86,12 @@ class DMD:
         operator = found.operator.T  # on coefficient columns
         eigenvalues, vectors = _eigenpairs(operator)
         condition = found.singular_values[0] / found.singular_values[len(operator) - 1]
+        if condition > ILL_CONDITIONED:
+            warnings.warn(
+                f"Singular values down to {1 / condition:.0e} of the largest are kept (condition number "
+                f'{condition:.1e}): most are noise. Give a rank: a number, a fraction of the energy, or "gavish_donoho".',
+                stacklevel=2,
+            )
         dictionary, state = Projected(found.basis), found.basis.T
         return KoopmanSpectrum(eigenvalues, None, vectors, operator, dictionary, condition=condition, state=state)
 
@@ -97,10 +105,8 @@ def dynamic_modes(
         ConfigError: see `DMD`.
     """
     check_choice("variant", variant, VARIANTS)
-    left, values, right = decomposed(x, svd)
-    kept = chosen_rank(values, x.shape, rank)
-    basis = left[:, :kept]
-    images = y @ (right[:, :kept] / values[:kept])
+    basis, values, right = decomposed(x, svd, rank)
+    images = y @ (right / values[: right.shape[1]])
     operator = basis.conj().T @ images
     eigenvalues, vectors = _eigenpairs(operator)
     modes = _product(images if variant == "exact" else basis, vectors)

@@ -17,7 +17,7 @@ import numpy as np
 
 from spectrax.core.errors import ConfigError
 from spectrax.estimators.accumulation import accumulate
-from spectrax.estimators.features import CHUNK, Source, with_dictionary
+from spectrax.estimators.features import CHUNK, Source, peeked, with_dictionary
 from spectrax.estimators.gram import GramState
 from spectrax.estimators.least_squares import Projection, from_gram, from_ridge, streamed_qr
 from spectrax.estimators.spectrum import KoopmanSpectrum
@@ -27,6 +27,8 @@ from spectrax.parallel.layout import Layout
 SOLVERS = ("qr", "gram", "ridge")
 TRUNCATION = 1e-10  # of eigenvalues of G: below lies what float64 lost by squaring
 ILL_CONDITIONED = 1e10
+DOUBLE = float(np.finfo(np.float64).eps)
+_DIGITS = 1e-3  # relative error of a function's coefficients, from which rounding of the states is told
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,24 +74,27 @@ class EDMD:
                 "qr" is to be spread over devices. Warns where the dictionary is ill-conditioned or rank-deficient.
         """
         dictionary, pairs = with_dictionary(self.dictionary, pairs, seed)
+        first, pairs = peeked(pairs)
         if self.solver == "qr":
             if layout is not None:
                 raise ConfigError('solver="qr" runs on one CPU. Take solver="gram" on several devices.')
-            return spectrum_of(streamed_qr(dictionary, pairs, self.chunk, self.rtol, self.progress), dictionary)
+            found = streamed_qr(dictionary, pairs, self.chunk, self.rtol, self.progress)
+            return spectrum_of(found, dictionary, first.precision)
         devices = {"layout": layout, "chunk": self.chunk, "progress": self.progress}
         gram = accumulate(dictionary, pairs, images=False, **devices)
-        return self.of_gram(gram, dictionary)
+        return self.of_gram(gram, dictionary, first.precision)
 
-    def of_gram(self, gram: GramState, dictionary: Any) -> KoopmanSpectrum:
+    def of_gram(self, gram: GramState, dictionary: Any, precision: float = DOUBLE) -> KoopmanSpectrum:
         """The spectrum from Gram matrices that `accumulate` gave, by "ridge" or else truncated.
 
         Args:
             dictionary: the fitted one that they are of.
+            precision: rounding unit of the states.
         """
         if self.solver == "ridge":
             mean = np.trace(gram.G).real / len(gram.G)
-            return spectrum_of(from_ridge(gram, self.ridge * mean), dictionary)
-        return spectrum_of(from_gram(gram, TRUNCATION if self.rtol is None else self.rtol), dictionary)
+            return spectrum_of(from_ridge(gram, self.ridge * mean), dictionary, precision)
+        return spectrum_of(from_gram(gram, TRUNCATION if self.rtol is None else self.rtol), dictionary, precision)
 
 
 def koopman_matrix(
@@ -129,9 +134,13 @@ def koopman_matrix(
     return vectors @ (inverses[:, None] * (vectors.conj().T @ crossed))
 
 
-def spectrum_of(found: Projection, dictionary: Any) -> KoopmanSpectrum:
-    """The spectrum of a projected operator, largest eigenvalues first. Warns where digits or functions are lost."""
-    warn_of(found)
+def spectrum_of(found: Projection, dictionary: Any, precision: float = DOUBLE) -> KoopmanSpectrum:
+    """The spectrum of a projected operator, largest eigenvalues first. Warns where digits or functions are lost.
+
+    Args:
+        precision: rounding unit of the states.
+    """
+    _warn(found, precision)
     eigenvalues, vectors = np.linalg.eig(found.images @ found.basis)
     order = np.lexsort((-eigenvalues.imag, -abs(eigenvalues).round(12)))
     return KoopmanSpectrum(
@@ -145,7 +154,7 @@ def spectrum_of(found: Projection, dictionary: Any) -> KoopmanSpectrum:
     )
 
 
-def warn_of(found: Projection) -> None:
+def _warn(found: Projection, precision: float) -> None:
     """A warning, with the condition number, of a dictionary that is ill-conditioned at its pairs."""
     size, rank = found.basis.shape
     if rank < size and not found.regularised:
@@ -160,5 +169,11 @@ def warn_of(found: Projection) -> None:
             f"The dictionary is ill-conditioned at these pairs (condition number {found.condition:.1e}): about "
             f'{np.log10(found.condition):.0f} of 16 digits are lost. Take solver="gram", which truncates, or fewer '
             "functions.",
+            stacklevel=4,
+        )
+    if precision > DOUBLE and precision * found.condition > _DIGITS:
+        warnings.warn(
+            f"The states came in less than float64 (rounding unit {precision:.1e}), and the dictionary's condition "
+            f"number is {found.condition:.1e}: small eigenvalues are rounding. Give float64 states, or fewer functions.",
             stacklevel=4,
         )

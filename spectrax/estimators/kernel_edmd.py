@@ -110,7 +110,7 @@ class KernelEDMD:
         condition = float(shifted[-1] / shifted[kept][0])
         adjoint = basis.conj().T
         found = Projection(basis, adjoint @ crossed, adjoint @ pairs.x, condition, regularised=bool(kept.all()))
-        return spectrum_of(found, KernelFunctions(kernel, pairs.x))
+        return spectrum_of(found, KernelFunctions(kernel, pairs.x), pairs.precision)
 
     def _on_leading(
         self,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.linalg
 
 from spectrax.core.errors import ConfigError
 from spectrax.ops.choices import check_choice
@@ -14,38 +13,55 @@ Rank = int | float | str | None
 """How many: an integer; a fraction of the energy (the sum of squares) below 1; "gavish_donoho"; None for all."""
 
 
-def decomposed(x: np.ndarray, route: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """U (d, k), s (k,) decreasing and V (m, k) with x = U diag(s) V*, without what rounding decides.
+def decomposed(x: np.ndarray, route: str, rank: Rank = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """U (d, r), s (k,) decreasing, k >= r, and V (m, r): to rank r, x is U diag(s) V*; k without what rounding decides.
 
     Args:
         x: (d, m).
         route: "qr": by a QR factorisation of the longer side, to full precision; "gram": by the eigenvectors of x* x
             or x x*, whichever is smaller (the method of snapshots), fast where one side is much longer, and blind to
             singular values below 1e-8 of the largest.
+        rank: see `chosen_rank`.
 
     Raises:
-        ConfigError: when x is 0.
+        ConfigError: when x is 0, or there is no such rank.
     """
     check_choice("svd", route, ROUTES)
     tall = x if x.shape[0] >= x.shape[1] else x.conj().T
-    long, values, short = _by_qr(tall) if route == "qr" else _by_gram(tall)
+    values, short = _by_qr(tall) if route == "qr" else _by_gram(tall)
     if not len(values) or not values[0] > 0:
         raise ConfigError("All snapshots are 0: there is nothing to decompose. Look at the data.")
+    kept = chosen_rank(values, x.shape, rank)
+    short = short[:, :kept]
+    long = _orthonormal(tall @ (short / values[:kept]))
     return (long, values, short) if tall is x else (short, values, long)
 
 
-def _by_qr(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    q, r = scipy.linalg.qr(x, mode="economic", check_finite=False)
-    left, values, adjoint = np.linalg.svd(r)
+def _by_qr(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Singular values, and right singular vectors in columns."""
+    _, values, adjoint = np.linalg.svd(np.linalg.qr(x, mode="r"))
     kept = values > max(x.shape) * np.finfo(float).eps * values[0]
-    return q @ left[:, kept], values[kept], adjoint[kept].conj().T
+    return values[kept], adjoint[kept].conj().T
 
 
-def _by_gram(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _by_gram(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     squares, vectors = np.linalg.eigh(x.conj().T @ x)
     kept = np.flatnonzero(squares > np.finfo(float).eps * squares[-1])[::-1]
-    values, right = np.sqrt(squares[kept]), vectors[:, kept]
-    return x @ (right / values), values, right
+    return np.sqrt(squares[kept]), vectors[:, kept]
+
+
+def _orthonormal(columns: np.ndarray) -> np.ndarray:
+    """Columns that are so already but for rounding (1e-16 times the condition number), made so by Newton-Schulz steps:
+    products alone, so faster than to multiply by a factor Q."""
+    for _ in range(6):
+        defect = columns.conj().T @ columns - np.eye(columns.shape[1])
+        size = abs(defect).max(initial=0)
+        if size < 1e-14 * columns.shape[1]:
+            return columns
+        if size > 0.1:
+            return np.linalg.qr(columns)[0]
+        columns = columns - columns @ defect / 2
+    return columns
 
 
 def chosen_rank(values: np.ndarray, shape: tuple[int, int], rank: Rank) -> int:

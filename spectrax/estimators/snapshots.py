@@ -26,6 +26,7 @@ class Pairs:
         y: (pairs, dimension), where the system takes them.
         weights: (pairs,) positive quadrature weights; None: 1 / pairs each.
         second: (pairs, dimension), for a stochastic system another image of the same states, drawn independently.
+        precision: rounding unit of the states as they came; 1.2e-7 where they were float32, whatever is given here.
 
     Raises:
         ConfigError: when shapes do not fit, a value is not finite, or there is no pair.
@@ -35,8 +36,11 @@ class Pairs:
     y: np.ndarray
     weights: np.ndarray | None = None
     second: np.ndarray | None = None
+    precision: float = float(np.finfo(np.float64).eps)
 
     def __post_init__(self) -> None:
+        coarsest = max(_rounding(states) for states in (self.x, self.y, self.second))
+        object.__setattr__(self, "precision", max(self.precision, coarsest))
         for name in ("x", "y", "second"):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, _states(name, getattr(self, name)))
@@ -96,7 +100,7 @@ class Pairs:
     def take(self, chosen: ArrayLike | slice) -> Self:
         """The pairs that an index array, a mask or a slice chooses."""
         parts = (self.x, self.y, self.weights, self.second)
-        return type(self)(*[None if part is None else part[chosen] for part in parts])
+        return type(self)(*[None if part is None else part[chosen] for part in parts], self.precision)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -207,6 +211,12 @@ def checked_weights(weights: ArrayLike, count: int) -> np.ndarray:
             "A quadrature weight is not a positive finite number. Leave out rows that are to count nothing."
         )
     return array
+
+
+def _rounding(states: ArrayLike | None) -> float:
+    """Rounding unit of floating-point states; 0 of none and of integers."""
+    dtype = np.asarray(states).dtype
+    return float(np.finfo(dtype).eps) if dtype.kind in "fc" else 0.0
 
 
 def _states(name: str, states: ArrayLike) -> np.ndarray:

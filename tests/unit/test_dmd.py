@@ -123,6 +123,13 @@ def test_the_traceable_operator_is_that_of_the_decomposition():
     assert distance(np.linalg.eigvals(found), dynamic_modes(pairs.x.T, pairs.y.T, 6).eigenvalues) < 1e-11
 
 
+def test_singular_values_of_noise_are_told():
+    left, right = (np.linalg.qr(np.random.default_rng(seed).standard_normal((20, 3)))[0] for seed in (0, 1))
+    x = (left * [1, 1e-5, 1e-11] @ right.T).T
+    with pytest.warns(UserWarning, match="condition number 1.0e.11"):
+        DMD().fit(Pairs(x, x / 2))
+
+
 def test_snapshots_of_nothing_are_told():
     with pytest.raises(ConfigError, match="All snapshots are 0"):
         DMD().fit(Pairs(np.zeros((4, 2)), np.zeros((4, 2))))

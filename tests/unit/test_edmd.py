@@ -1,5 +1,7 @@
 """EDMD: exact spectra, agreement of its solvers, weights, and what is said where data do not bear it."""
 
+import warnings
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -150,6 +152,18 @@ def test_dependent_functions_are_left_out_with_a_warning():
         with pytest.warns(UserWarning, match="Of 5 functions 2 depend on the others at these pairs .condition number"):
             spectrum = EDMD(Monomials(1), solver).fit(doubled).unverified()
         assert len(spectrum.eigenvalues) == 3 and distance(spectrum.eigenvalues, [1, 0.9, 0.6]) < 1e-12
+
+
+def test_states_in_float32_are_told_where_it_matters():
+    x = np.random.default_rng(0).uniform(-1, 1, (200, 1)).astype(np.float32)
+    pairs = Pairs(x, x / 2)
+    assert pairs.take(slice(5)).precision == np.finfo(np.float32).eps
+    with pytest.warns(UserWarning, match="less than float64 .* number is"):
+        EDMD(Monomials(12)).fit(pairs)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        EDMD(Monomials(2)).fit(pairs)
+        EDMD(Monomials(12)).fit(Pairs(x.astype(np.float64), x.astype(np.float64) / 2))
 
 
 def test_truncation_takes_away_growing_eigenvalues():
