@@ -89,7 +89,8 @@ class DMD:
         if condition > ILL_CONDITIONED:
             warnings.warn(
                 f"Singular values down to {1 / condition:.0e} of the largest are kept (condition number "
-                f'{condition:.1e}): most are noise. Give a rank: a number, a fraction of the energy, or "gavish_donoho".',
+                f"{condition:.1e}): most are noise. Give a rank: a number, a fraction of the energy, or "
+                '"gavish_donoho".',
                 stacklevel=2,
             )
         dictionary, state = Projected(found.basis), found.basis.T

@@ -174,6 +174,7 @@ def _warn(found: Projection, precision: float) -> None:
     if precision > DOUBLE and precision * found.condition > _DIGITS:
         warnings.warn(
             f"The states came in less than float64 (rounding unit {precision:.1e}), and the dictionary's condition "
-            f"number is {found.condition:.1e}: small eigenvalues are rounding. Give float64 states, or fewer functions.",
+            f"number is {found.condition:.1e}: small eigenvalues are rounding. Give float64 states, or fewer "
+            "functions.",
             stacklevel=4,
         )
