@@ -25,6 +25,8 @@ HOME = {
     ("dataset", "airfoil_mesh"): "lsm_airfoil",
     ("dataset", "kuramoto_sivashinsky"): "fno_burgers",
     ("model", "consistent_koopman"): "koopman_pendulum",
+    ("model", "dmd"): "mpedmd_lorenz",
+    ("model", "kernel_edmd"): "resdmd_duffing",
     ("model", "svt_h_l_released"): "svt_imagenet",
     ("task", "consistent_koopman"): "koopman_pendulum",
 }
