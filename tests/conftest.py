@@ -5,8 +5,8 @@ import os
 
 os.environ["JAX_PLATFORMS"] = os.environ.get("SPECTRAX_TEST_PLATFORM", "cpu")
 # Compiling takes most of a test's time; what XLA's CPU backend makes of a program without LLVM's optimization, and
-# without the newer of its two ways to make loops, is the same arithmetic. The commands that tests start compile as
-# users' do, see `cli/command_line.py`.
+# without the newer of its two ways to make loops, is the same arithmetic. So compile the commands that tests start, too,
+# but for the ones that run what users run, whole.
 if os.environ["JAX_PLATFORMS"] == "cpu":
     flags = ["--xla_backend_optimization_level=0"]
     if importlib.metadata.version("jaxlib").startswith("0.10."):  # a flag that XLA does not know ends the process
@@ -36,6 +36,16 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parent / "parity"))
 sys.path.insert(0, str(Path(__file__).parent / "cli"))
+
+
+def pytest_collection_modifyitems(config, items):
+    """The thorough ones run when their folder or file is asked for by name, or with `-m thorough`."""
+    by_name = any(Path(word.partition("::")[0]).name != "tests" for word in config.args)
+    if by_name or "thorough" in config.option.markexpr:
+        return
+    left_out = [item for item in items if item.get_closest_marker("thorough")]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
 
 
 class _Warnings(logging.Handler):

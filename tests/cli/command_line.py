@@ -21,7 +21,7 @@ PLAIN = ["callback=[]", "trainer.figures=false"]
 
 def environment(data_dir):
     return {
-        **{name: value for name, value in os.environ.items() if name != "XLA_FLAGS"},
+        **os.environ,
         "JAX_PLATFORMS": "cpu",
         "SPECTRAX_DATA_DIR": str(data_dir),
         "COLUMNS": "200",
@@ -56,5 +56,6 @@ def call(arguments, cwd, data_dir, timeout=300, **variables):
 
 
 def train(*arguments, cwd, data_dir, small=True):
-    """`python -m spectrax.train` of the shrunk default experiment."""
-    return call(["spectrax.train", *(SMALL if small else []), *arguments], cwd, data_dir)
+    """`python -m spectrax.train` of the shrunk default experiment; of the whole one, compiled as users' commands are."""
+    flags = {} if small else {"XLA_FLAGS": ""}
+    return call(["spectrax.train", *(SMALL if small else []), *arguments], cwd, data_dir, **flags)

@@ -106,7 +106,7 @@ def runs(pid):
     return path.exists() and path.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.thorough), signal.SIGKILL])
 def test_with_workers_a_signal_to_all_of_them_is_survived(tmp_path, data_dir, number):
     """As a terminal's Ctrl-C and a scheduler do it. No worker outlives its run, whatever ended it."""
     grain = [*RUN, "loader=grain"]
@@ -229,7 +229,7 @@ sys.exit(train.main())
 """
 
 
-@pytest.mark.parametrize("module", ["spectrax.train", "unforeseen"])
+@pytest.mark.parametrize("module", ["spectrax.train", pytest.param("unforeseen", marks=pytest.mark.thorough)])
 def test_a_full_disk_is_a_sentence_and_earlier_checkpoints_stay(small_disk, tmp_path, data_dir, module):
     (tmp_path / "unforeseen.py").write_text(UNFORESEEN)
     lengths = ["trainer.steps=120", "trainer.evaluate_every_steps=60"]

@@ -11,15 +11,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 import members
 
 
-def pytest_collection_modifyitems(config, items):
-    """The thorough ones run when this folder, or a file of it, is asked for by name, or with `-m thorough`."""
-    if any("multiprocess" in word for word in config.args) or "thorough" in config.option.markexpr:
-        return
-    left_out = [item for item in items if item.get_closest_marker("thorough")]
-    config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if item not in left_out]
-
-
 @pytest.fixture(scope="session")
 def data_dir(tmp_path_factory):
     """Where data are prepared and compiled programs kept; one for all test processes."""
