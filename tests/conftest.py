@@ -5,8 +5,8 @@ import os
 
 os.environ["JAX_PLATFORMS"] = os.environ.get("SPECTRAX_TEST_PLATFORM", "cpu")
 # Compiling takes most of a test's time; what XLA's CPU backend makes of a program without LLVM's optimization, and
-# without the newer of its two ways to make loops, is the same arithmetic. So compile the commands that tests start, too,
-# but for the ones that run what users run, whole.
+# without the newer of its two ways to make loops, is the same arithmetic. So compile the commands that tests start,
+# too, but for the ones that run what users run, whole.
 if os.environ["JAX_PLATFORMS"] == "cpu":
     flags = ["--xla_backend_optimization_level=0"]
     if importlib.metadata.version("jaxlib").startswith("0.10."):  # a flag that XLA does not know ends the process

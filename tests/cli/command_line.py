@@ -56,6 +56,6 @@ def call(arguments, cwd, data_dir, timeout=300, **variables):
 
 
 def train(*arguments, cwd, data_dir, small=True):
-    """`python -m spectrax.train` of the shrunk default experiment; of the whole one, compiled as users' commands are."""
+    """`python -m spectrax.train` of the shrunk default experiment; or of the whole, compiled as users' commands are."""
     flags = {} if small else {"XLA_FLAGS": ""}
     return call(["spectrax.train", *(SMALL if small else []), *arguments], cwd, data_dir, **flags)

@@ -106,7 +106,8 @@ def runs(pid):
     return path.exists() and path.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
-@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.thorough), signal.SIGKILL])
+@pytest.mark.thorough
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_with_workers_a_signal_to_all_of_them_is_survived(tmp_path, data_dir, number):
     """As a terminal's Ctrl-C and a scheduler do it. No worker outlives its run, whatever ended it."""
     grain = [*RUN, "loader=grain"]

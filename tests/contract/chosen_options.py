@@ -8,14 +8,20 @@ from spectrax.config import find
 from spectrax.config.overrides import DEFAULT_EXPERIMENT
 
 
+@functools.cache
 def chosen(experiment, group):
     """The option's name; a list of names where the group takes several."""
-    taken = OmegaConf.to_container(OmegaConf.load(find.experiments()[experiment])).get("defaults", [])
+    taken = _defaults(experiment)
     own = [entry[f"override /{group}"] for entry in taken if isinstance(entry, dict) and f"override /{group}" in entry]
     parents = [entry for entry in taken if isinstance(entry, str) and entry != "_self_"]
     if own:
         return own[-1]
     return chosen(parents[-1], group) if parents else _base(group)
+
+
+def is_taken(group, option):
+    """Whether an experiment takes the option."""
+    return any(_takes(chosen(name, group), option) for name in find.experiments())
 
 
 def home(group, option):
@@ -52,10 +58,16 @@ def networks():
     ]
 
 
+@functools.cache
+def _defaults(experiment):
+    return OmegaConf.to_container(OmegaConf.load(find.experiments()[experiment])).get("defaults", [])
+
+
 def _takes(taken, option):
     return option in taken if isinstance(taken, list) else option == taken
 
 
+@functools.cache
 def _base(group):
     defaults = OmegaConf.to_container(OmegaConf.load(find.config_folder() / "train.yaml"))["defaults"]
     return next((entry[group] for entry in defaults if isinstance(entry, dict) and group in entry), None)

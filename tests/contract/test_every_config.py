@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 import pytest
-from chosen_options import chosen, home
+from chosen_options import chosen, home, is_taken
 from flax import nnx
 from omegaconf import OmegaConf
 
@@ -55,8 +55,17 @@ def test_an_experiment_says_what_it_is_in_its_first_line(name):
 
 
 @pytest.mark.parametrize("group, option", OPTIONS)
-def test_an_option_says_what_it_is_and_composes(group, option):
+def test_an_option_says_what_it_is(group, option):
     assert find.first_comment(find.groups()[group][option])
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_an_experiment_composes(name):
+    assert not OmegaConf.missing_keys(spectrax.compose(name))
+
+
+@pytest.mark.parametrize("group, option", [pair for pair in OPTIONS if not is_taken(*pair)])
+def test_an_option_that_no_experiment_takes_composes(group, option):
     overrides = [f"{group}={option}", *NEEDED.get((group, option), [])]
     experiment = home(group, option) or HOME.get((group, option), "svt_digits")
     config = spectrax.compose(experiment, overrides)

@@ -6,8 +6,9 @@ is the same for both. Reported are medians, what their code takes over what ours
 process held, its compiler's included.
 
 With SPEED_DEVICE=gpu both compute on a GPU, in float32 as it is usual there, products and convolutions in TF32, or with
-SPEED_PRECISION=bfloat16 in that, or with SPEED_PRECISION=highest in float32 throughout. Their code then runs twice,
-as it is and, unless SPEED_COMPILED=0, under `torch.compile`; an action is repeated before it is waited for, and memory is the GPU's.
+SPEED_PRECISION=bfloat16 in that, or with SPEED_PRECISION=highest in float32 throughout. Their code then runs twice, as
+it is and, unless SPEED_COMPILED=0, under `torch.compile`; an action is repeated before it is waited for, and memory is
+the GPU's.
 """
 
 import contextlib
