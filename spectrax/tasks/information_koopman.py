@@ -140,9 +140,7 @@ class InformationKoopmanTask(Dynamics):
         return jnp.mean(square) * square.shape[1]
 
 
-def _divergence(
-    mean: jax.Array, log_variance: jax.Array, centre: jax.Array | float, log_noise: jax.Array
-) -> jax.Array:
+def _divergence(mean: jax.Array, log_variance: jax.Array, centre: jax.Array | float, log_noise: jax.Array) -> jax.Array:
     """Kullback and Leibler's of normal distributions (batch, steps, latent) from others about a centre, in nats: summed
     over the latent numbers, mean over batch and steps."""
     excess = log_noise - log_variance - 1 + (jnp.exp(log_variance) + (mean - centre) ** 2) * jnp.exp(-log_noise)

@@ -16,6 +16,7 @@ def measured(tmp_path_factory, data_dir):
     return cwd, json.loads((cwd / "first.json").read_text()), output
 
 
+@pytest.mark.thorough
 def test_figures_hang_together(measured):
     cwd, found, output = measured
     assert found["parameters"] == 30_690 and found["batch_size"] == 32 and found["steps_per_call"] == 2
