@@ -1,7 +1,7 @@
 """`python -m spectrax.convert importer=NAME source=FILE output=DIR [verify=IO.npz]`: an authors' checkpoint as a run.
 
 NAME is svt, lsm (on grids of two and three axes, and on points), fno (the classic one, that on points, and the library
-neuraloperator's) or t1 (and T1U).
+neuraloperator's), t1 (and T1U), consistent_koopman or information_koopman (its networks for flows).
 
 The configuration is found from keys and shapes, and every weight must find its place. DIR is then a run directory that
 evaluate, predict, describe and export open, at step 0. `verify` names an .npz file with `input` and `output` of the
@@ -30,13 +30,14 @@ if TYPE_CHECKING:
 
     from spectrax.importers.verification import Difference
 
+_SYSTEMS = "svt, lsm, fno, t1, consistent_koopman or information_koopman"
 _KEYS = {
-    "importer": "the system whose authors' checkpoint it is: svt, lsm, fno or t1",
+    "importer": f"the system whose authors' checkpoint it is: {_SYSTEMS}",
     "source": "the authors' file: .safetensors, or .pth, .pt, .tar (extra: torch)",
     "output": "the run directory to be made; with exporter= the file",
     "verify": ".npz file of inputs and outputs of the authors' code, to be compared with",
     "tolerance": "largest difference that verify= bears, relative to the largest absolute value (default 1e-4)",
-    "exporter": "the system as whose authors' checkpoint a run is to be written: svt, lsm, fno or t1",
+    "exporter": f"the system as whose authors' checkpoint a run is to be written: {_SYSTEMS}",
     "checkpoint": "with exporter=: the run directory",
     "step": "with exporter=: best (default), last, or the number of a saved step",
 }
