@@ -5,14 +5,14 @@ Source: X. Cheng et al., "Information shapes Koopman representation", ICLR 2026,
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import nnx
 
 from spectrax.nn.latent_operators import stepping
+from spectrax.nn.latent_operators.by_matrix import ByMatrix
 from spectrax.parallel import global_batch
 
 
-class BatchRidge(nnx.Module):
+class BatchRidge(ByMatrix):
     """The mean over the batch of each window's ridge regression of its latent states on those before; it carries no
     gradient.
 
@@ -39,29 +39,9 @@ class BatchRidge(nnx.Module):
             self.mean[...] += share * (matrix - self.mean[...])
         return matrix
 
-    def __call__(self, z: jax.Array) -> jax.Array:
-        """(..., size) -> (..., size), by the remembered operator."""
-        return stepping.product(z, self.mean[...])
-
-    def advance(self, z: jax.Array, steps: int) -> jax.Array:
-        """(..., size) -> (..., steps, size)."""
-        return stepping.advance(z, self.mean[...], steps)
-
     def matrix(self) -> jax.Array:
         """(size, size), as remembered."""
         return self.mean[...]
-
-    def eigenvalues(self) -> np.ndarray:
-        """(size,) complex128, found on the host; not to be traced."""
-        return stepping.host_eigenvalues(self.matrix())
-
-    def power(self, exponent: int) -> jax.Array:
-        """(size, size)."""
-        return stepping.power(self.matrix(), exponent)
-
-    def powers(self, steps: int) -> jax.Array:
-        """(steps, size, size)."""
-        return stepping.powers(self.matrix(), steps)
 
 
 def batch_ridge(before: jax.Array, after: jax.Array, ridge: float) -> jax.Array:

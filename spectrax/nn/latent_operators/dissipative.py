@@ -5,9 +5,10 @@ import numpy as np
 from flax import nnx
 
 from spectrax.nn.latent_operators import stepping
+from spectrax.nn.latent_operators.by_matrix import ByMatrix
 
 
-class Dissipative(nnx.Module):
+class Dissipative(ByMatrix):
     """`K = exp(dt (S - S^T - R^T R))`: eigenvalues are in the closed unit disc, whatever the parameters are.
 
     Args:
@@ -22,14 +23,6 @@ class Dissipative(nnx.Module):
         self.rotation = nnx.Param(scale / time_step * width * jax.random.normal(rngs.params(), (size, size)))
         damping = (0.01 * scale / time_step / size) ** 0.5
         self.damping = nnx.Param(damping * jax.random.normal(rngs.params(), (size, size)))
-
-    def __call__(self, z: jax.Array) -> jax.Array:
-        """(..., size) -> (..., size)."""
-        return stepping.product(z, self.matrix())
-
-    def advance(self, z: jax.Array, steps: int) -> jax.Array:
-        """(..., size) -> (..., steps, size)."""
-        return stepping.advance(z, self.matrix(), steps)
 
     def generator(self) -> jax.Array:
         """(size, size), per unit of time."""
@@ -48,7 +41,3 @@ class Dissipative(nnx.Module):
         """(size, size), for any exponent from 0: one exponential."""
         with jax.default_matmul_precision("highest"):
             return jax.scipy.linalg.expm(exponent * self.time_step * self.generator(), max_squarings=32)
-
-    def powers(self, steps: int) -> jax.Array:
-        """(steps, size, size)."""
-        return stepping.powers(self.matrix(), steps)

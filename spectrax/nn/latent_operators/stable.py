@@ -2,14 +2,14 @@
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import nnx
 
 from spectrax.nn.latent_operators import stepping
+from spectrax.nn.latent_operators.by_matrix import ByMatrix
 from spectrax.nn.latent_operators.unitary import Unitary
 
 
-class Stable(nnx.Module):
+class Stable(ByMatrix):
     """`K = U diag(sigmoid(s)) V^T` with orthogonal U and V: the spectral norm is below 1, and so are all eigenvalues.
 
     Args:
@@ -22,26 +22,6 @@ class Stable(nnx.Module):
         self.right = Unitary(size, rngs=rngs)
         self.singular = nnx.Param(jnp.full((size,), jax.scipy.special.logit(scale)))
 
-    def __call__(self, z: jax.Array) -> jax.Array:
-        """(..., size) -> (..., size)."""
-        return stepping.product(z, self.matrix())
-
-    def advance(self, z: jax.Array, steps: int) -> jax.Array:
-        """(..., size) -> (..., steps, size)."""
-        return stepping.advance(z, self.matrix(), steps)
-
     def matrix(self) -> jax.Array:
         """(size, size)."""
         return stepping.product(self.left.matrix() * jax.nn.sigmoid(self.singular[...]), self.right.matrix().T)
-
-    def eigenvalues(self) -> np.ndarray:
-        """(size,) complex128, found on the host; not to be traced."""
-        return stepping.host_eigenvalues(self.matrix())
-
-    def power(self, exponent: int) -> jax.Array:
-        """(size, size)."""
-        return stepping.power(self.matrix(), exponent)
-
-    def powers(self, steps: int) -> jax.Array:
-        """(steps, size, size)."""
-        return stepping.powers(self.matrix(), steps)

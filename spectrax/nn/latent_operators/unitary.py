@@ -4,10 +4,10 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from spectrax.nn.latent_operators import stepping
+from spectrax.nn.latent_operators.by_matrix import ByMatrix
 
 
-class Unitary(nnx.Module):
+class Unitary(ByMatrix):
     """`K = exp(S - S^T)`, an orthogonal matrix of determinant 1; S holds the parameters.
 
     Args:
@@ -22,14 +22,6 @@ class Unitary(nnx.Module):
     def _generator(self) -> jax.Array:
         return self.kernel[...] - self.kernel[...].T
 
-    def __call__(self, z: jax.Array) -> jax.Array:
-        """(..., size) -> (..., size)."""
-        return stepping.product(z, self.matrix())
-
-    def advance(self, z: jax.Array, steps: int) -> jax.Array:
-        """(..., size) -> (..., steps, size)."""
-        return stepping.advance(z, self.matrix(), steps)
-
     def matrix(self) -> jax.Array:
         """(size, size)."""
         return self.power(1)
@@ -42,7 +34,3 @@ class Unitary(nnx.Module):
         """(size, size), for any real exponent: one exponential."""
         with jax.default_matmul_precision("highest"):
             return jax.scipy.linalg.expm(exponent * self._generator(), max_squarings=32)
-
-    def powers(self, steps: int) -> jax.Array:
-        """(steps, size, size)."""
-        return stepping.powers(self.matrix(), steps)
