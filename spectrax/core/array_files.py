@@ -8,6 +8,7 @@ import importlib
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,8 +17,10 @@ import numpy as np
 from spectrax.core.errors import CheckpointError
 
 _STRUCTURE = "structure"  # the entry that says what the arrays are of
-# What a file raises that is cut short, damaged, or made by classes of another version.
-_DAMAGE = (OSError, ValueError, LookupError, EOFError, zipfile.BadZipFile, TypeError, AttributeError, ImportError)
+# What NumPy raises of a file that is cut short, damaged or packed as it does not know.
+UNREADABLE = (OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error)
+# And what it raises when it was made by classes of another version.
+_DAMAGE = (*UNREADABLE, LookupError, TypeError, AttributeError, ImportError)
 _PLAIN = (bool, int, float, str, type(None))
 
 

@@ -1,19 +1,15 @@
 """What data sets that are made or read by a source, chunk by chunk, have in common: a directory, a card, arrays."""
 
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
+from spectrax.core.array_files import UNREADABLE
 from spectrax.core.errors import ConfigError, DataMissing, UnreadableFile
 from spectrax.core.protocols import DataCard
 from spectrax.data import prepared
 from spectrax.data.field_preparation import FieldPreparation
 from spectrax.data.field_source import FieldSource, digest
-
-# What NumPy raises of a file that is cut short, damaged or packed as it does not know.
-_DAMAGE = (OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 
 
 class PreparedSource:
@@ -82,5 +78,5 @@ def read_arrays(path: Path, name: str) -> dict[str, np.ndarray]:
         with open(path, "rb") as file:
             content = np.load(file, allow_pickle=False)
             return {name: content} if isinstance(content, np.ndarray) else dict(content)
-    except _DAMAGE as error:
+    except UNREADABLE as error:
         raise UnreadableFile(f"is no NumPy file of numbers ({error})") from error

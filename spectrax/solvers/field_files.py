@@ -1,12 +1,11 @@
 """Arrays in .npz files, for solvers that are given their fields in one and leave what they found in another."""
 
 import os
-import zipfile
-import zlib
 from collections.abc import Sequence
 
 import numpy as np
 
+from spectrax.core.array_files import UNREADABLE
 from spectrax.core.errors import DataMissing, UnreadableFile
 from spectrax.core.files import atomic_write, told_if_unwritable
 
@@ -32,7 +31,7 @@ def read_arrays(source: str | os.PathLike[str], needed: Sequence[str], optional:
             found = {name: archive[name] for name in (*needed, *optional) if name in archive.files}
     except FileNotFoundError as error:
         raise DataMissing(f"There is no file {os.fspath(source)}. Name an .npz file that numpy.savez wrote.") from error
-    except (OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+    except UNREADABLE as error:
         raise UnreadableFile(
             f"{os.fspath(source)} is not an .npz file of arrays ({error}). Write it with numpy.savez."
         ) from error

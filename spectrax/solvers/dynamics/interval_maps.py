@@ -13,8 +13,34 @@ from spectrax.solvers.dynamics.exact_integers import MODULUS, fractions, integer
 from spectrax.solvers.dynamics.maps import Map
 
 
+class ExactMap(Map):
+    """A map of [0, 1] that preserves Lebesgue measure, in exact integers: in floating point its orbits would reach 0
+    after some fifty steps."""
+
+    @property
+    def coordinates(self) -> tuple[str, ...]:
+        """A number of [0, 1]."""
+        return ("x",)
+
+    def initial(self, rng: np.random.Generator) -> np.ndarray:
+        """Uniform."""
+        return rng.random(1)
+
+    def nodes(self, grid: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+        """Middles of cells, of weight 1 together."""
+        return _middles(grid)
+
+    def internal(self, state: jax.Array) -> jax.Array:
+        """An integer modulo a prime."""
+        return integers(state)
+
+    def shown(self, internal: jax.Array) -> jax.Array:
+        """A fraction."""
+        return fractions(internal)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Doubling(Map):
+class Doubling(ExactMap):
     """x' = 2 x modulo 1, in exact integers.
 
     It preserves Lebesgue measure and is not invertible: the Koopman operator is an isometry that is not unitary, a
@@ -26,31 +52,10 @@ class Doubling(Map):
     units = "turns"
     citation = "A. Renyi, Representations for real numbers and their ergodic properties, 1957"
 
-    @property
-    def coordinates(self) -> tuple[str, ...]:
-        """A number of [0, 1)."""
-        return ("x",)
-
     @staticmethod
     def mode(k: int) -> int:
         """The Koopman operator takes the mode exp(2 pi i k x) to the mode of this number."""
         return 2 * k
-
-    def initial(self, rng: np.random.Generator) -> np.ndarray:
-        """Uniform."""
-        return rng.random(1)
-
-    def nodes(self, grid: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-        """Middles of cells, of weight 1 together."""
-        return _middles(grid)
-
-    def internal(self, state: jax.Array) -> jax.Array:
-        """An integer modulo a prime."""
-        return integers(state)
-
-    def shown(self, internal: jax.Array) -> jax.Array:
-        """A fraction."""
-        return fractions(internal)
 
     def advance(self, state: jax.Array, key: jax.Array, dt: float) -> jax.Array:
         """A step later."""
@@ -58,38 +63,17 @@ class Doubling(Map):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Tent(Map):
+class Tent(ExactMap):
     """x' = 1 - |1 - 2 x|, in exact integers; spectrum and measure are those of doubling."""
 
     name = "tent"
     description = "The tent map: preserves Lebesgue measure and is not invertible."
     citation = "A. Lasota and M. C. Mackey, Chaos, fractals, and noise, 1994"
 
-    @property
-    def coordinates(self) -> tuple[str, ...]:
-        """A number of [0, 1]."""
-        return ("x",)
-
     @staticmethod
     def mode(k: int) -> int:
         """The Koopman operator takes the mode cos(pi k x) to the mode of this number."""
         return 2 * k
-
-    def initial(self, rng: np.random.Generator) -> np.ndarray:
-        """Uniform."""
-        return rng.random(1)
-
-    def nodes(self, grid: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-        """Middles of cells, of weight 1 together."""
-        return _middles(grid)
-
-    def internal(self, state: jax.Array) -> jax.Array:
-        """An integer modulo a prime."""
-        return integers(state)
-
-    def shown(self, internal: jax.Array) -> jax.Array:
-        """A fraction."""
-        return fractions(internal)
 
     def advance(self, state: jax.Array, key: jax.Array, dt: float) -> jax.Array:
         """A step later."""

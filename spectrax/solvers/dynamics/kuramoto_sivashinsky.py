@@ -60,8 +60,8 @@ class KuramotoSivashinsky(System):
         return (waves @ (rng.standard_normal(_WAVES) + 1j * rng.standard_normal(_WAVES))).real
 
     def advance(self, state: jax.Array, key: jax.Array, dt: float) -> jax.Array:
-        """Not asked for: a trajectory is computed as a whole."""
-        raise NotImplementedError
+        """Not to be called: a trajectory is computed as a whole."""
+        raise NotImplementedError("The stepper of this equation makes whole trajectories: call `trajectories`.")
 
     def trajectories(
         self, initial: ArrayLike, *, length: int, dt: float, skipped: int = 0, seeds: ArrayLike | None = None
