@@ -1,8 +1,9 @@
 """What devices say to each other in compiled training steps, over eight of them; run as a program, prints JSON.
 
-Without an argument: every model, each class of models in all layouts, token labelling, and a small mixer with and
-without our transforms. With "everything": every experiment as its yaml has it and every model, all in all layouts and
-for twice the batch too. All at the tiny sizes that the models' yamls declare.
+Without an argument: one model of each class where all that can be split is split, token labelling, and a small mixer
+with and without our transforms. With "models": every model, each class of models in all layouts. With "everything":
+every experiment as its yaml has it and every model, all in all layouts and for twice the batch too. All at the tiny
+sizes that the models' yamls declare.
 """
 
 import dataclasses
@@ -32,7 +33,7 @@ from spectrax.ops import fourier
 from spectrax.training.gradient import Gradient
 from spectrax.training.optimizers import Optimizer
 
-EVERYTHING = "everything"
+EVERY_MODEL, EVERYTHING = "models", "everything"
 BATCH = 16  # examples of a micro-batch: two on each device
 LAYOUTS = {
     "data": {"data": 8, "fsdp": 1, "model": 1},
@@ -117,19 +118,28 @@ class Mixer(Case):
 
 
 def suite() -> dict[str, Case]:
-    """Of each class of models one in every layout, of the others what splits all that can be split; and the rest."""
-    found, classes = {}, set()
-    for name, case in models({"model": (1, 2)}, plain=True).items():
-        target = model_yaml(case.model)._target_
-        new = {} if target in classes else {"data": (1,), "fsdp": (1,)}
-        found[name] = dataclasses.replace(case, layouts={**new, **case.layouts})
-        classes.add(target)
+    """Of each class of models the first, where all that can be split is split; and the rest."""
+    layouts = {"model": (1, 2)}
     return {
-        **found,
+        **{name: case for name, case in models(layouts, plain=True).items() if name in first_of_each_class()},
         "token labelling": Case("svt_imagenet", None, {"data": (1, 2)}, plain=True),
         "spectrax.ops": Mixer("svt_digits", None, {"data": (1, 2), "fsdp": (1,), "pmap": (1,)}, augmented=True),
         "jax.numpy": Mixer("svt_digits", None, {"data": (1, 2)}, transforms=jnp.fft),
     }
+
+
+def every_model() -> dict[str, Case]:
+    """Of each class of models the first in every layout, of the others what splits all that can be split."""
+    split = {"model": (1, 2)}
+    firsts = models({"data": (1,), "fsdp": (1,), **split}, plain=True)
+    others = models(split, plain=True)
+    return {name: (firsts if name in first_of_each_class() else others)[name] for name in others}
+
+
+def first_of_each_class() -> list[str]:
+    """Names of cases of models."""
+    by_class = {model_yaml(name)._target_: f"model={name}" for name in reversed(networks())}
+    return sorted(by_class.values())
 
 
 def everything() -> dict[str, Case]:
@@ -243,5 +253,7 @@ def main(cases: dict[str, Case]) -> dict[str, Any]:
 if __name__ == "__main__":
     if EVERYTHING in sys.argv[1:]:
         print(json.dumps({"said": main(everything())}))
+    elif EVERY_MODEL in sys.argv[1:]:
+        print(json.dumps({"said": main(every_model())}))
     else:
         print(json.dumps({"said": main(suite()), "memory": memory()}))

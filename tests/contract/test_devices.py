@@ -25,6 +25,11 @@ def told(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def every_model_told(tmp_path_factory):
+    return told_by(steps, tmp_path_factory, steps.EVERY_MODEL)["said"]
+
+
+@pytest.fixture(scope="session")
 def everything_told(tmp_path_factory):
     return told_by(steps, tmp_path_factory, steps.EVERYTHING)["said"]
 
@@ -69,9 +74,15 @@ def described(mesh, said):
     return "\n  ".join([f"Over {mesh}:", *sorted(lines)])
 
 
-@pytest.mark.parametrize("model", MODELS)
-def test_a_model_moves_no_activations(told, model):
+@pytest.mark.parametrize("model", steps.first_of_each_class())
+def test_a_class_of_models_moves_no_activations(told, model):
     check_that_no_activation_moves(told["said"][model])
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("model", MODELS)
+def test_a_model_moves_no_activations_in_any_layout(every_model_told, model):
+    check_that_no_activation_moves(every_model_told[model])
 
 
 def test_token_labelling_moves_no_activations(told):
@@ -99,7 +110,7 @@ def test_plain_transforms_are_found_out(told):
 
 def test_gathers_that_grow_are_found_out(told):
     """Where parameters may be gathered, activations show by their growth."""
-    once, twice = told["said"]["model=svt_tiny"]["model"]
+    once, twice = told["said"]["model=svt_h_b"]["model"]
     extra = {**once[0], "kind": "all-gather", "total_bytes": 4, "source": "somewhere.py:1"}
     check_that_no_activation_moves({"model": [[*once, extra], [*twice, extra]]})
     with pytest.raises(AssertionError, match=r"all-gather .*somewhere\.py:1"):
