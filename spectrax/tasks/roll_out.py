@@ -36,8 +36,9 @@ class RollOut(OperatorLearning):
         steps: how often it is applied in training by `unrolled`; None for all of the target. Evaluation rolls out all.
         training: "unrolled": from the window given on, the gradient going through all steps; the loss is the sum over
             steps (LSM's and FNO's released recipe). "push_forward": of `push_forward_steps` steps, from a window that
-            is drawn among the true frames, only the last has a gradient and counts (Brandstetter et al., "Message
-            passing neural PDE solvers", ICLR 2022). "one_step": every step from its true window.
+            is drawn among the true frames, the first and the last count, and no gradient goes from one to the other:
+            one-step loss and stability loss of Brandstetter et al., "Message passing neural PDE solvers", ICLR 2022.
+            "one_step": every step from its true window.
         push_forward_steps: 1 is a single step from a window that is drawn.
         pushed_noise: standard deviation of normal noise on the window that training begins with, in parts of the root
             mean square of each example's window (Sanchez-Gonzalez et al., ICML 2020).
@@ -96,7 +97,11 @@ class RollOut(OperatorLearning):
         return self._advance(model, window, steps, key), target
 
     def _pushed(self, model: Any, batch: Batch, key: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """The last of the steps from a drawn window, with its true frames."""
+        """The first and the last of the steps from a drawn window, with their true frames.
+
+        Both count: a model that has only ever followed its own predictions errs where it is given the truth, and so at
+        every other step of a roll-out.
+        """
         frames = jnp.concatenate([batch["input"], batch["target"]], -1)
         width, step = batch["input"].shape[-1], self.frames_per_step
         reach = self.push_forward_steps * step
@@ -109,11 +114,15 @@ class RollOut(OperatorLearning):
         start = jax.random.randint(randomness.stream(key, "start"), (), 0, latest + 1)
         taken = jax.lax.dynamic_slice_in_dim(frames, start, width + reach, frames.ndim - 1)
         window = self._noisy(taken[..., :width], key)
-        if self.push_forward_steps > 1:
-            pushed = self._advance(model, window, self.push_forward_steps - 1, key, gradient=False)
+        first, told = self._advance(model, window, 1, key), taken[..., width : width + step]
+        if self.push_forward_steps == 1:
+            return first, told
+        window = jnp.concatenate([window, jax.lax.stop_gradient(first)], -1)[..., -width:]
+        if self.push_forward_steps > 2:
+            pushed = self._advance(model, window, self.push_forward_steps - 2, randomness.stream(key, "pushed"), False)
             window = jnp.concatenate([window, pushed], -1)[..., -width:]
         last = self._advance(model, window, 1, randomness.stream(key, "last"))
-        return last, taken[..., -step:]
+        return jnp.concatenate([first, last], -1), jnp.concatenate([told, taken[..., -step:]], -1)
 
     def _forced(self, model: Any, batch: Batch, key: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Every step from its true window."""

@@ -124,12 +124,16 @@ def test_outputs_outside_the_domain_do_not_count(training):
     assert float(loss(task, inside, batch)) < 1e-5 > evaluated(task, inside, batch)["relative_l2"]
 
 
-def test_push_forward_has_the_gradient_of_its_last_step_alone():
-    """Of |f w / r^n - 1| with w = f^(n - 1) held: f^(n - 1) / r^n, wherever the window is drawn."""
-    task, batch = RollOut(training="push_forward", push_forward_steps=3), decaying(0.9)
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_push_forward_counts_its_first_and_its_last_step_with_no_gradient_between(steps):
+    """Of |f w / r^n - 1| with w = f^(n - 1) held: f^(n - 1) / r^n, wherever the window is drawn; and of a single step
+    from the truth, which is the only one where there is no more."""
+    task, batch, counted = RollOut(training="push_forward", push_forward_steps=steps), decaying(0.9), {1, steps}
+    error = sum(1 - (0.8 / 0.9) ** step for step in counted)
+    slope = -sum(0.8 ** (step - 1) / 0.9**step for step in counted)
     for seed in (0, 1):
-        assert float(loss(task, Factor(0.8), batch, seed)) == pytest.approx(1 - (0.8 / 0.9) ** 3, rel=1e-4)
-        assert gradient(task, 0.8, batch, seed) == pytest.approx(-(0.8**2) / 0.9**3, rel=1e-4)
+        assert float(loss(task, Factor(0.8), batch, seed)) == pytest.approx(error, rel=1e-4)
+        assert gradient(task, 0.8, batch, seed) == pytest.approx(slope, rel=1e-4)
 
 
 def test_push_forward_draws_its_window_among_all_true_frames():
