@@ -23,11 +23,12 @@ class Koopman(BaseEstimator):
 
     Args:
         estimator: `DMD`, `EDMD`, `KernelEDMD`, `ResDMD`, `MeasurePreservingEDMD`: anything with `fit(pairs, seed)`;
-            None: EDMD on the constant 1 and the coordinates.
+            None: EDMD on the constant 1 and the coordinates. One that holds out pairs itself is given all of them.
         lag: steps of a trajectory between the states of a pair.
         delays: states in a row that are one state, earliest first (Hankel-DMD and its like).
-        held_out: fraction of the pairs that are kept from the fit for residuals; 0: there are none, and `eigenvalues_`
-            says so.
+        held_out: fraction of the pairs that are kept from the fit for residuals, drawn at random: of a trajectory their
+            neighbours are fitted to. For a sterner test call `spectrum_.verified` with pairs of another trajectory.
+            0: there are no residuals, and `eigenvalues_` says so.
         seed: of what is drawn: held-out pairs, centres, features.
 
     Attributes:
@@ -50,13 +51,15 @@ class Koopman(BaseEstimator):
             sample_weight: (pairs,) quadrature weights, with `y`.
 
         Raises:
-            ConfigError: when shapes do not fit, a value is not finite, or there are too few pairs.
+            ConfigError: when shapes do not fit, a value is not finite, there are too few pairs, or `estimator` is none.
         """
-        pairs = self._pairs(X, y, sample_weight)
-        kept, tested = self._parted(pairs)
         estimator = EDMD(Monomials(degree=1)) if self.estimator is None else self.estimator
+        if isinstance(estimator, type) or not hasattr(estimator, "fit"):
+            raise ConfigError(f"estimator={estimator!r} is no estimator. Give one, such as EDMD(RBF(300)).")
+        pairs = self._pairs(X, y, sample_weight)
+        kept, tested = (pairs, None) if getattr(estimator, "held_out", 0) else self._parted(pairs)
         spectrum = estimator.fit(kept, self.seed)
-        if spectrum.residuals is None and tested is not None:
+        if tested is not None:
             spectrum = spectrum.verified(tested)
         self.spectrum_: KoopmanSpectrum = spectrum
         self.n_features_in_ = pairs.dimension // (1 if y is not None or isinstance(X, Pairs) else self.delays)
@@ -122,7 +125,7 @@ class Koopman(BaseEstimator):
             return Pairs(np.asarray(X), np.asarray(y), None if weights is None else np.asarray(weights))
         if weights is not None:
             raise ConfigError("sample_weight goes with pairs: give their images as y.")
-        trajectories = np.asarray(X)[None] if np.ndim(X[0]) == 1 else X
+        trajectories = np.asarray(X)[None] if len(X) and np.ndim(X[0]) == 1 else X
         return Pairs.of_trajectories(delayed(trajectories, self.delays) if self.delays > 1 else trajectories, self.lag)
 
     def _parted(self, pairs: Pairs) -> tuple[Pairs, Pairs | None]:

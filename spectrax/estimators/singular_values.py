@@ -84,7 +84,7 @@ def chosen_rank(values: np.ndarray, shape: tuple[int, int], rank: Rank) -> int:
     if isinstance(rank, float) and 0 < rank < 1:
         energy = np.cumsum(values**2)
         return min(len(values), int(np.searchsorted(energy, rank * energy[-1])) + 1)
-    if not isinstance(rank, int) or isinstance(rank, bool) or rank < 1:
+    if not isinstance(rank, int | np.integer) or isinstance(rank, bool) or rank < 1:
         raise ConfigError(f"rank={rank!r}: give a positive integer, a fraction of the energy, {GAVISH_DONOHO} or null.")
     if rank > len(values):
         raise ConfigError(

@@ -29,7 +29,7 @@ class Pairs:
         precision: rounding unit of the states as they came; 1.2e-7 where they were float32, whatever is given here.
 
     Raises:
-        ConfigError: when shapes do not fit, a value is not finite, or there is no pair.
+        ConfigError: when shapes do not fit, a value is no finite number, or there is no pair.
     """
 
     x: np.ndarray
@@ -221,6 +221,8 @@ def _rounding(states: ArrayLike | None) -> float:
 
 def _states(name: str, states: ArrayLike) -> np.ndarray:
     array = np.asarray(states)
+    if array.dtype.kind not in "fciub":
+        raise ConfigError(f"{name} holds {array.dtype}, and states are numbers. Give arrays of floats.")
     array = array.astype(np.complex128 if np.iscomplexobj(array) else np.float64, copy=False)
     if array.ndim != 2 or not array.size:
         raise ConfigError(f"{name} has shape {list(array.shape)}; a row for each of one or more pairs is needed.")
@@ -235,18 +237,38 @@ def _states(name: str, states: ArrayLike) -> np.ndarray:
 
 def _trajectories(trajectories: ArrayLike | Sequence[ArrayLike]) -> list[np.ndarray]:
     """Each as (length, dimension)."""
+    if isinstance(trajectories, np.ndarray) and trajectories.ndim < 3:
+        raise ConfigError(
+            f"Trajectories of shape {list(trajectories.shape)}, where (trajectories, length, dimension) is needed. Add "
+            "an axis for the trajectories, or one for the coordinates."
+        )
     arrays = [np.asarray(trajectory) for trajectory in trajectories]
     if not arrays:
         raise ConfigError("There is no trajectory. Give at least one.")
-    if any(array.ndim < 2 for array in arrays):
+    flawed = next((array for array in arrays if array.ndim < 2), None)
+    if flawed is not None:
         raise ConfigError(
-            f"A trajectory has shape {list(arrays[0].shape)}, and (length, dimension) is needed. "
-            "Add an axis for the trajectories, or one for the coordinates."
+            f"A trajectory has shape {list(flawed.shape)}, and (length, dimension) is needed. Add an axis for the "
+            "coordinates."
         )
+    _check_numbers(arrays)
     flat = [array.reshape(len(array), -1) for array in arrays]
     if len({array.shape[1] for array in flat}) > 1:
         raise ConfigError("Trajectories have states of different sizes. Fit them apart.")
     return flat
+
+
+def _check_numbers(trajectories: Sequence[np.ndarray]) -> None:
+    """Raises `ConfigError` that names trajectory and step of the first value that is no finite number."""
+    for number, trajectory in enumerate(trajectories):
+        if trajectory.dtype.kind not in "fciub":
+            raise ConfigError(f"A trajectory holds {trajectory.dtype}, and states are numbers. Give arrays of floats.")
+        finite = np.isfinite(trajectory).reshape(len(trajectory), -1).all(axis=1)
+        if not finite.all():
+            raise ConfigError(
+                f"Trajectory {number:,} holds NaN or infinity, first at step {np.argmin(finite):,} (from 0). Leave it "
+                "out or end it before, or look for a solution that blew up."
+            )
 
 
 def _windows(trajectory: np.ndarray, delays: int) -> np.ndarray:

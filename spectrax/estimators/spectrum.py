@@ -88,6 +88,12 @@ class KoopmanSpectrum:
                     f"{getattr(self, name).shape}."
                 )
 
+    def __repr__(self) -> str:
+        functions, rank = self.vectors.shape
+        where = "the pairs of the fit" if self.in_sample else f"{self.held_out:,} pairs"
+        residuals = "no residuals" if self.residuals is None else f"residuals on {where}"
+        return f"KoopmanSpectrum({rank} eigenvalues on {functions} functions, {residuals})"
+
     @property
     def eigenvalues(self) -> np.ndarray:
         """(r,) complex. Raises `ConfigError` where neither residuals stand beside them nor `unverified` was called."""
@@ -125,10 +131,12 @@ class KoopmanSpectrum:
     def predict(self, x: ArrayLike, steps: int) -> np.ndarray:
         """States (batch, steps, d) at steps 1 ... `steps` after x (batch, d): psi(x) K^n read by `state`.
 
-        Raises `ConfigError` where the estimator kept no coefficients of the state.
+        Raises `ConfigError` where the estimator kept no coefficients of the state, or for fewer than 1 step.
         """
         if self.state is None:
             raise ConfigError("This spectrum does not know how to read states from its dictionary: fit an estimator.")
+        if steps < 1:
+            raise ConfigError(f"steps={steps}: a prediction goes 1 step or more ahead.")
         features, states = self._features(x), []
         real = not np.iscomplexobj(np.asarray(x))
         for _ in range(steps):
@@ -141,10 +149,12 @@ class KoopmanSpectrum:
         """What may and what may not be claimed, ready for JSON; see `spectrax.estimators.certificate`.
 
         `threshold`: the largest residual that is certified. `isometry`: the system preserves the measure that the
-        pairs sample. Raises `ConfigError` without residuals.
+        pairs sample. Raises `ConfigError` without residuals, or for a threshold that is not positive.
         """
         if self.residuals is None:
             raise ConfigError(_UNVERIFIED)
+        if not threshold > 0:
+            raise ConfigError(f"threshold={threshold} is no residual. Give a positive number, such as 0.1.")
         return certificate(self, threshold, isometry)
 
     def arrays(self) -> dict[str, np.ndarray]:

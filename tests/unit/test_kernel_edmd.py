@@ -12,7 +12,9 @@ from spectrax.estimators.edmd import EDMD
 from spectrax.estimators.facade import Koopman
 from spectrax.estimators.kernel_edmd import KernelEDMD
 from spectrax.estimators.kernels import Kernel
+from spectrax.estimators.mpedmd import MeasurePreservingEDMD
 from spectrax.estimators.precision import double_precision
+from spectrax.estimators.resdmd import ResDMD
 from spectrax.estimators.snapshots import Pairs
 
 MATRIX = np.array([[0.9, 0.2], [0.0, 0.6]])
@@ -105,6 +107,15 @@ def test_predictions_are_read_from_kernels():
         (lambda: Koopman(DMD(), held_out=0).fit(PAIRS).eigenvalues_, "verified"),
         (lambda: Koopman(DMD(), held_out=1.0).fit(PAIRS), "no fraction"),
         (lambda: Koopman().fit(np.ones((9, 2)), sample_weight=np.ones(8)), "as y"),
+        (lambda: Koopman().fit([]), "no trajectory"),
+        (lambda: Koopman().fit(np.ones(9)), r"shape \[9\]"),
+        (lambda: Koopman().fit([["a", "b"]] * 9), "states are numbers"),
+        (lambda: Koopman("edmd").fit(X), "estimator='edmd' is no estimator"),
+        (lambda: Koopman(EDMD).fit(X), "is no estimator"),
+        (lambda: Koopman(EDMD("rbf")).fit(X), "dictionary='rbf' is no dictionary"),
+        (lambda: Koopman(MeasurePreservingEDMD(Monomials)).fit(X), "is no dictionary"),
+        (lambda: Koopman().fit(PAIRS).predict(X, steps=0), "steps=0"),
+        (lambda: Koopman().fit(PAIRS).certificate(-0.1), "threshold=-0.1"),
     ],
 )
 def test_what_makes_no_sense_is_told(make, told):
@@ -122,6 +133,14 @@ def test_the_front_fits_trajectories_and_knows_residuals(estimator):
     np.testing.assert_allclose(model.transform(X) @ model.modes_, X, atol=1e-10)
     assert model.score(trajectories) == pytest.approx(1) and model.score(X, X) < 0.99
     assert model.certificate(0.01)["certified"] == len(model.eigenvalues_)
+
+
+@pytest.mark.parametrize("own, held_out", [(0.0, 12), (0.5, 30)])
+def test_the_front_tells_residuals_of_pairs_that_no_estimator_saw(own, held_out):
+    """Those of ResDMD's own where it holds some out; never those of the fit."""
+    spectrum = Koopman(ResDMD(Monomials(2), held_out=own), held_out=0.2).fit(PAIRS).spectrum_
+    assert spectrum.held_out == held_out and not spectrum.in_sample
+    assert repr(spectrum) == f"KoopmanSpectrum(6 eigenvalues on 6 functions, residuals on {held_out} pairs)"
 
 
 def test_the_front_takes_delays_and_single_trajectories():

@@ -37,7 +37,10 @@ class LooksAtData(Protocol):
 
 
 def fit_dictionary(dictionary: Any, x: np.ndarray, seed: int) -> Dictionary:
-    """The dictionary made ready for states like `x` (rows, dimension). Raises `ConfigError` where it does not fit."""
+    """The dictionary made ready for states like `x` (rows, dimension). Raises `ConfigError` where it is none, or does
+    not fit them."""
+    if isinstance(dictionary, type) or not callable(dictionary):
+        raise ConfigError(f"dictionary={dictionary!r} is no dictionary. Give one, such as Monomials(degree=3).")
     return dictionary.fitted(x, seed) if isinstance(dictionary, LooksAtData) else dictionary
 
 
