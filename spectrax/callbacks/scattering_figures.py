@@ -57,18 +57,27 @@ class ScatteringFigures(SilentCallback):
 
 
 def orientation_gains(model: Any, images: np.ndarray) -> dict[str, np.ndarray]:
-    """Per channel mixing of the network, (6,): the root of the energy of a band behind it over that before it."""
+    """Per channel mixing of the network, (6,): the root of the energy of a band behind it over that before it.
+
+    Without what the mixing makes of nothing, the same at every place of every band: often more than what passes, and
+    over the energy before it a measure of how weak a band was.
+    """
     graph, *weights = trees.split_module(model)
 
     @jax.jit
     def measured(weights: Any, images: jax.Array) -> dict[str, jax.Array]:
         network = trees.merge_module(graph, *weights)
+        mixings = {path: one for path, one in modules(network).items() if isinstance(one, ChannelMixing)}
+        constants = {path: mixing(_nothing(mixing)) for path, mixing in mixings.items()}
         gains: dict[str, jax.Array] = {}
 
         def around(path: str, module: Any, call: Callable[[], Any], given: Any) -> Any:
             output = call()
-            if isinstance(module, ChannelMixing):
-                gains[path.removesuffix("/mixer/channel_mixing")] = jnp.sqrt(_energies(output) / _energies(given[0][0]))
+            if path in mixings:
+                passed = ComplexBands(
+                    *[part - of_nothing for part, of_nothing in zip(output, constants[path], strict=True)]
+                )
+                gains[path.removesuffix("/mixer/channel_mixing")] = jnp.sqrt(_energies(passed) / _energies(given[0][0]))
             return output
 
         with watched(network, around):
@@ -76,6 +85,13 @@ def orientation_gains(model: Any, images: np.ndarray) -> dict[str, np.ndarray]:
         return gains
 
     return {name: np.asarray(gain) for name, gain in measured(weights, images).items()}
+
+
+def _nothing(mixing: ChannelMixing) -> ComplexBands:
+    """Bands of one place that hold zeros."""
+    blocks, width, _ = mixing.first_bias.shape
+    zeros = jnp.zeros((1, 1, 1, len(ORIENTATIONS), blocks * width))
+    return ComplexBands(zeros, zeros)
 
 
 def _energies(bands: ComplexBands) -> jax.Array:

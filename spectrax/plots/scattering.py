@@ -63,7 +63,8 @@ def orientation_gains(gains: Mapping[str, np.ndarray], orientations: Sequence[in
     """How strongly each layer's mixing passes each orientation.
 
     Args:
-        gains: name of the layer to (6,), the root of the energy behind the mixing over that before it.
+        gains: name of the layer to (6,), the root of the energy behind the mixing, without what it makes of nothing,
+            over that before it.
         orientations: degrees of the bands.
     """
     figure = Figure(figsize=(8, 4), layout="constrained")
@@ -74,7 +75,7 @@ def orientation_gains(gains: Mapping[str, np.ndarray], orientations: Sequence[in
         axes.bar(places, gain, width, label=name)
     axes.set_xticks(range(len(orientations)), [f"{angle}°" for angle in orientations])
     axes.set_xlabel("orientation of the band")
-    axes.set_ylabel("amplitude behind the mixing / before")
+    axes.set_ylabel("amplitude behind the mixing (without its constant) / before")
     axes.legend(fontsize=8)
     axes.grid(axis="y", alpha=0.3)
     return figure

@@ -9,7 +9,7 @@ from flax import nnx
 
 from spectrax.callbacks.scattering_figures import ScatteringFigures, band_pictures, orientation_gains
 from spectrax.nn.scattering import ScatterChannel
-from spectrax.ops.dual_tree import dual_tree_2d, inverse_dual_tree_2d
+from spectrax.ops.dual_tree import ComplexBands, dual_tree_2d, inverse_dual_tree_2d
 
 
 class Mixed(nnx.Module):
@@ -36,14 +36,24 @@ def images():
     return np.random.default_rng(0).normal(size=(3, 8, 8, 4)).astype(np.float32)
 
 
-def test_gains_are_ratios_of_what_comes_out_to_what_goes_in(images):
+def test_gains_are_ratios_of_what_passes_to_what_goes_in(images):
     model = Mixed(rngs=nnx.Rngs(0))
     gains = orientation_gains(model, images)
     _, (before,) = dual_tree_2d(jnp.asarray(images))
-    after = model.mixer.channel_mixing(before)
+    constant = model.mixer.channel_mixing(ComplexBands(*[jnp.zeros_like(part) for part in before]))
+    after = [a - b for a, b in zip(model.mixer.channel_mixing(before), constant, strict=True)]
     for index in range(6):
         energy = [sum(float(jnp.sum(part[..., index, :] ** 2)) for part in bands) for bands in (after, before)]
         assert gains["mixer/channel_mixing"][index] == pytest.approx((energy[0] / energy[1]) ** 0.5, rel=1e-5)
+
+
+def test_what_biases_add_passes_nothing(images):
+    model = Mixed(rngs=nnx.Rngs(0))
+    gains = orientation_gains(model, images)
+    model.mixer.channel_mixing.second_bias[...] += 1.0
+    np.testing.assert_allclose(
+        orientation_gains(model, images)["mixer/channel_mixing"], gains["mixer/channel_mixing"], rtol=1e-3
+    )
 
 
 def test_an_image_is_its_low_pass_map_and_its_bands(images):
