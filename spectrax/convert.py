@@ -164,8 +164,9 @@ def _check(found: "Sequence[Difference]", source: str, tolerance: float, unsaid:
     far = [difference.name for difference in found if not difference.relative <= tolerance]
     if far:
         raise CheckpointError(
-            f"{' and '.join(far)} of {source} differ by more than tolerance={tolerance:g}, so nothing was written. See "
-            f"that it is of these weights, that {unsaid}, and that the authors' code was in evaluation mode."
+            f"{' and '.join(far)} of {source} differ{'s' if len(far) == 1 else ''} by more than tolerance="
+            f"{tolerance:g}, so nothing was written. See that it is of these weights, that {unsaid}, and that the "
+            "authors' code was in evaluation mode."
         )
 
 

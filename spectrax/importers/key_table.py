@@ -59,6 +59,7 @@ def weight_and_bias(key: str, path: str, layout: Layout) -> list[Rule]:
     return [Rule(f"{key}.weight", f"{path}/kernel", layout), Rule(f"{key}.bias", f"{path}/bias", SAME)]
 
 
+_SHOWN = 20  # keys named in a message
 COUNTER = ".num_batches_tracked"  # of each of PyTorch's BatchNorms; ours needs none
 
 
@@ -93,19 +94,22 @@ class KeyTable:
         Raises:
             CheckpointError: for a key that is not of the system.
         """
-        if key.endswith(COUNTER) or self.unlearned(key):
+        if self._is_unlearned(key):
             return None
         found = _first(self._to_ours, key)
         if found is None:
-            raise CheckpointError(f"{key} is not a key of an {self.system} checkpoint. Check that the file is one.")
+            raise self._foreign([key])
         return found
 
     def convert(self, state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Our paths and arrays of an official state dict.
 
         Raises:
-            CheckpointError: for a key that is not of the system, or an array that has not the axes of one.
+            CheckpointError: naming all keys that are not of the system, or an array that has not the axes of one.
         """
+        foreign = [key for key in state if not self._is_unlearned(key) and _first(self._to_ours, key) is None]
+        if foreign:
+            raise self._foreign(foreign)
         converted = {}
         for key, array in state.items():
             rule = self.path_and_layout(key)
@@ -118,6 +122,19 @@ class KeyTable:
                 shape = list(np.shape(array))
                 raise CheckpointError(f"{key} has the shape {shape}, as none of {self.system} has.") from error
         return converted
+
+    def _is_unlearned(self, key: str) -> bool:
+        return key.endswith(COUNTER) or self.unlearned(key)
+
+    def _foreign(self, keys: Sequence[str]) -> CheckpointError:
+        named = keys[0]
+        if len(keys) > 1:
+            more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
+            named = f"None of {', '.join(keys[:_SHOWN])}{more}"
+        return CheckpointError(
+            f"{named} is {'not ' if len(keys) == 1 else ''}a key of {self.system} checkpoints. Check that the file "
+            "is one, and save it without what is not of the network."
+        )
 
     def official_name(self, path: str) -> str:
         """The official key of our path. Raises `CheckpointError` when the released code knows no such weight."""

@@ -59,7 +59,10 @@ def differences(arrays: Mapping[str, np.ndarray], outputs: Outputs, model: Any) 
     except (TypeError, ValueError) as error:
         shape = list(arrays["input"].shape)
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise CheckpointError(f"verify: the model takes no `input` of the shape {shape} ({reason}).") from error
+        raise CheckpointError(
+            f"verify: the model takes no `input` of the shape {shape} ({reason}). Give it in the layout of the "
+            "authors' code, such as (batch, channels, height, width), and at the size that the weights are for."
+        ) from error
     names = [*sorted(found.keys() & arrays.keys() - {"output"}), "output"]
     return [_difference(name, np.asarray(found[name]), arrays[name]) for name in names]
 

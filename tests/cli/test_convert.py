@@ -172,7 +172,7 @@ def wanted():
         ("head.bias", "\n  head.bias is missing"),
         ("patch_embed1.conv.4.running_var", "\n  patch_embed1.conv.4.running_var is missing"),
         ("aux_head.bias", "\n  aux_head.bias is left over"),
-        ("layer4.0.conv1.weight", "layer4.0.conv1.weight is not a key of an SVT checkpoint"),
+        ("layer4.0.conv1.weight", "layer4.0.conv1.weight is not a key of SVT checkpoints"),
     ],
 )
 def test_what_is_missing_or_left_over_is_named(wanted, key, said):
@@ -181,6 +181,12 @@ def test_what_is_missing_or_left_over_is_named(wanted, key, said):
         state[key] = np.zeros(10, np.float32)
     with pytest.raises(CheckpointError, match=said):
         convert.placed(importer, importer.convert(state), wanted)
+
+
+def test_all_keys_that_are_not_of_the_system_are_named():
+    foreign = {f"teacher.{number}": np.zeros(1, np.float32) for number in range(30)}
+    with pytest.raises(CheckpointError, match=r"None of teacher\.0, teacher\.1, .*teacher\.19 and 10 more is a key of"):
+        importer.convert({**official_state(), **foreign})
 
 
 def test_a_weight_of_another_shape_is_named(wanted):
@@ -211,6 +217,9 @@ def test_outputs_that_differ_leave_nothing_behind(source, convert_command):
     )
     code, said = convert_command("importer=svt", f"source={source}/official.safetensors", "output=run", "verify=io.npz")
     assert code == 5 and "stage4 and output of io.npz differ" in said, said
+    np.savez("io.npz", input=x.transpose(0, 2, 3, 1), output=recorded(f"svt_{NAME}")["logits"])
+    code, said = convert_command("importer=svt", f"source={source}/official.safetensors", "output=run", "verify=io.npz")
+    assert code == 5 and "Give it in the layout" in said, said
     assert [path.name for path in Path().iterdir()] == ["io.npz"]
 
 

@@ -67,7 +67,7 @@ def test_a_key_that_is_missing_is_named(key):
 
 
 def test_another_models_weights_are_refused():
-    with pytest.raises(CheckpointError, match="not a key of an LSM checkpoint"):
+    with pytest.raises(CheckpointError, match="not a key of LSM checkpoints"):
         importer.convert({"conv0.weights1": np.zeros((2, 2, 3, 3), np.complex64)})
     with pytest.raises(CheckpointError, match="none of a latent spectral model"):
         importer.official_state({"lift/kernel": np.zeros((3, 8))})
