@@ -5,13 +5,9 @@ from flax import nnx
 
 from spectrax.nn import initializers
 from spectrax.nn.depthwise import DepthwiseConv3x3
+from spectrax.nn.gelu import plain_gelu
 from spectrax.nn.image_groups import images_at_once
 from spectrax.nn.linear import dot_general
-
-
-def gelu(x: jax.Array) -> jax.Array:
-    """The exact GELU, `x (1 + erf(x / sqrt 2)) / 2`, as PyTorch computes it; cheaper than JAX's form by `erfc`."""
-    return 0.5 * x * (1.0 + jax.lax.erf(x * 0.5**0.5))
 
 
 class FeedForward(nnx.Module):
@@ -29,7 +25,7 @@ class FeedForward(nnx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """(..., channels) -> the same shape."""
-        return self.contract(gelu(self.expand(x)))
+        return self.contract(plain_gelu(self.expand(x)))
 
 
 class ConvolutionalFeedForward(nnx.Module):
@@ -60,4 +56,4 @@ class ConvolutionalFeedForward(nnx.Module):
         return jax.lax.map(jax.checkpoint(self._whole), groups).reshape(x.shape)
 
     def _whole(self, x: jax.Array) -> jax.Array:
-        return self.contract(gelu(self.depthwise(self.expand(x))))
+        return self.contract(plain_gelu(self.depthwise(self.expand(x))))

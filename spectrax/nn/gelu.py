@@ -1,4 +1,4 @@
-"""The exact GELU, written so that its derivative and its several uses cost no arrays."""
+"""The exact GELU, by the plain formula and in a form whose derivative and several uses cost no arrays."""
 
 import math
 
@@ -21,16 +21,22 @@ _DENOMINATOR = (
 )  # fmt: skip
 
 
+def plain_gelu(x: jax.Array) -> jax.Array:
+    """`x (1 + erf(x / sqrt 2)) / 2`: the same numbers, cheaper than JAX's form by `erfc`."""
+    return 0.5 * x * (1.0 + jax.lax.erf(x * 0.5**0.5))
+
+
 @jax.custom_jvp
 def gelu(x: jax.Array) -> jax.Array:
     """`x Phi(x)`, Phi the normal distribution: as PyTorch computes it, exact.
 
     Of the plain formula XLA's CPU compiler writes the error function of every element, because the derivative wants it
     too, and multiplies anew for each use of the result in another shape: up to three arrays and passes over memory.
-    Here the derivative begins anew from `x`, and the last operation is a division, which is not done twice.
+    Here the derivative begins anew from `x`, and the last operation is a division, which is not done twice. Where the
+    result has one use, `plain_gelu` is less work.
     """
     if x.dtype != jnp.float32:
-        return 0.5 * x * (1.0 + jax.lax.erf(x * 0.5**0.5))
+        return plain_gelu(x)
     above, whole = _twice_normal(x)
     return 0.5 * x * above / whole
 

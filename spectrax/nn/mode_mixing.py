@@ -17,12 +17,12 @@ import jax.numpy as jnp
 from flax import nnx
 
 from spectrax.core.errors import ConfigError
-from spectrax.nn.feed_forward import gelu
+from spectrax.nn.gelu import plain_gelu
 from spectrax.nn.sine import sine
 from spectrax.ops.choices import check_choice
 
 Activation = Literal["sin", "gelu"]
-ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {"sin": sine, "gelu": gelu}
+ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {"sin": sine, "gelu": plain_gelu}
 WeightInit = Literal[1, 2, 3, 4, "variance_preserving"]
 _GROWTH = 0.125  # by at most about this share the variance grows through all residual layers together
 

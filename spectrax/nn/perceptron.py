@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from spectrax.nn.feed_forward import gelu
+from spectrax.nn.gelu import plain_gelu
 from spectrax.nn.linear import dot_general, uniform_linear
 from spectrax.ops.choices import check_choice
 
@@ -16,7 +16,7 @@ Activation = Literal["tanh", "relu", "gelu", "silu"]
 _ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "tanh": jnp.tanh,
     "relu": jax.nn.relu,
-    "gelu": gelu,
+    "gelu": plain_gelu,
     "silu": jax.nn.silu,
 }
 Start = Literal["uniform", "xavier"]

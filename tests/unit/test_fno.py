@@ -15,7 +15,7 @@ from spectrax.core.trees import leaf_paths, merge_module, parameter_count, split
 from spectrax.models.fno_classic import ClassicFNO
 from spectrax.models.fno_geo import GeoFNO
 from spectrax.models.fno_neuralop import NeuralopFNO
-from spectrax.nn.gelu import gelu
+from spectrax.nn.gelu import gelu, plain_gelu
 from spectrax.nn.group_norm import GroupNorm
 from spectrax.nn.spectral_convolution import SpectralConvolution, both_ends, centred, complex_normal
 from spectrax.ops import corners
@@ -181,6 +181,7 @@ def test_gelu_and_its_derivative():
     np.testing.assert_allclose(jax.jit(gelu)(x), exact * normal_below, rtol=0, atol=1e-6)
     derivative = jax.jit(jax.vmap(jax.grad(gelu)))(x)
     np.testing.assert_allclose(derivative, normal_below + exact * density, rtol=0, atol=5e-7)
+    np.testing.assert_allclose(jax.jit(plain_gelu)(x), exact * normal_below, rtol=0, atol=2e-6)
 
 
 def test_group_norm():
