@@ -50,8 +50,6 @@ class Mixing:
         Args:
             key: the same on all devices.
         """
-        if not self.cutmix and self.probability == 1:
-            return mix(images, targets, self.mixup, key)
         draws = {name: randomness.stream(key, name) for name in ("mixed", "cut", "weight", "box")}
         alpha, cut = jnp.asarray(self.mixup), jnp.zeros((), bool)
         if self.cutmix:
@@ -69,15 +67,6 @@ class Mixing:
 def blend(x: jax.Array, part: jax.Array) -> jax.Array:
     """`(1 - part) * x + part * x reversed`, over the batch's order."""
     return (1 - part) * x + part * global_batch.reverse(x)
-
-
-def mix(images: jax.Array, targets: jax.Array, alpha: float, key: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Mixup, one weight for the batch."""
-    weight = jax.random.beta(key, alpha, alpha)
-    return (
-        weight * images + (1 - weight) * global_batch.reverse(images),
-        weight * targets + (1 - weight) * global_batch.reverse(targets),
-    )
 
 
 def cut_box(key: jax.Array, grid: tuple[int, int], kept: jax.Array) -> jax.Array:

@@ -7,7 +7,7 @@ import pytest
 
 from spectrax.core.errors import ConfigError
 from spectrax.tasks.classification import Classification, cross_entropy, shifted
-from spectrax.tasks.mixing import mix
+from spectrax.tasks.mixing import Mixing
 
 
 class Recalls:
@@ -38,7 +38,7 @@ def test_cross_entropy_is_the_formula():
 def test_mixup_mixes_images_and_targets_with_one_weight():
     images = jnp.arange(4.0).reshape(4, 1, 1, 1)
     targets = jax.nn.one_hot(jnp.arange(4), 4)
-    mixed, soft = mix(images, targets, 0.8, jax.random.key(3))
+    mixed, soft = Mixing(mixup=0.8)(images, targets, jax.random.key(3))
     weight = float(soft[0, 0])
     assert 0 < weight < 1
     np.testing.assert_allclose(mixed[:, 0, 0, 0], [weight * i + (1 - weight) * (3 - i) for i in range(4)], rtol=1e-5)
