@@ -119,8 +119,10 @@ class Classification:
         mask = batch["mask"].astype(jnp.float32)
         logits = model(batch["image"], train=False, key=None).astype(jnp.float32)
         own = jnp.take_along_axis(logits, labels[:, None], axis=1)
-        # The rank of the true class is a count; a top-k would gather the whole batch on every device.
-        rank = jnp.sum(logits > own, axis=1)
+        # The rank of the true class is a count; a top-k would gather the whole batch on every device. Of equal logits,
+        # which bfloat16 often gives, the first is ahead, as for argmax.
+        before = jnp.arange(logits.shape[1]) < labels[:, None]
+        rank = jnp.sum((logits > own) | ((logits == own) & before), axis=1)
         predicted = jnp.argmax(logits, axis=1)
         losses = cross_entropy(logits, jax.nn.one_hot(labels, self.num_classes))
         sums = {

@@ -77,6 +77,13 @@ def test_metrics_leave_padding_out_and_add_up():
     assert task.reduce(doubled) == pytest.approx(metrics)
 
 
+def test_of_equal_logits_the_first_are_ahead():
+    labels = np.arange(10, dtype=np.int32)
+    batch = {"image": np.zeros((10, 1, 1, 1)), "label": labels, "mask": np.ones(10, bool)}
+    metrics = Classification(10).reduce(Classification(10).metrics(Recalls(np.zeros((10, 10))), batch))
+    assert (metrics["accuracy"], metrics["accuracy_top5"]) == (pytest.approx(0.1), pytest.approx(0.5))
+
+
 def test_top5_of_few_classes_is_not_reported():
     task = Classification(3)
     batch = {"image": np.zeros((2, 1, 1, 1)), "label": np.array([0, 1], np.int32), "mask": np.array([True, True])}
