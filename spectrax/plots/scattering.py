@@ -75,7 +75,7 @@ def orientation_gains(gains: Mapping[str, np.ndarray], orientations: Sequence[in
         axes.bar(places, gain, width, label=name)
     axes.set_xticks(range(len(orientations)), [f"{angle}°" for angle in orientations])
     axes.set_xlabel("orientation of the band")
-    axes.set_ylabel("amplitude behind the mixing (without its constant) / before")
+    axes.set_ylabel("amplitude behind the mixing / before,\nwithout the constant it adds")
     axes.legend(fontsize=8)
     axes.grid(axis="y", alpha=0.3)
     return figure
