@@ -45,6 +45,9 @@ class RollOut(OperatorLearning):
         remat: recompute each step's activations in the backward pass: memory of one step instead of all. On the CPU,
             where XLA undoes it, it helps with `looped` alone.
         looped: compile one step and loop over it: less to compile, but slow on the CPU, see `advance`.
+        increments: the model gives by how much the new frames differ from the window's last one, which is then added.
+            An untrained model is near persistence, and what it errs by is a part of a step's change and not of the
+            field. It goes with dataset.normalise=null.
         quantities: whose drift is told: "scalar", mean and energy; "vorticity", of a plane flow on a periodic grid,
             mean, kinetic energy and enstrophy.
 
@@ -59,6 +62,7 @@ class RollOut(OperatorLearning):
     pushed_noise: float = 0.0
     remat: bool = False
     looped: bool = False
+    increments: bool = False
     quantities: Literal["scalar", "vorticity"] = "scalar"
 
     def __post_init__(self) -> None:
@@ -139,7 +143,11 @@ class RollOut(OperatorLearning):
     def _advance(self, model: Any, window: jax.Array, steps: int, key: jax.Array, gradient: bool = True) -> jax.Array:
         own = randomness.stream(key, "model")
         memory = {"remat": self.remat, "gradient": gradient}
-        return advance(model, window, steps, train=True, key=own, looped=self.looped, **memory)
+        return advance(model, window, steps, train=True, key=own, **memory, **self._stepping)
+
+    @property
+    def _stepping(self) -> dict[str, bool]:
+        return {"looped": self.looped, "increments": self.increments}
 
     def _noisy(self, window: jax.Array, key: jax.Array) -> jax.Array:
         if not self.pushed_noise:
@@ -193,7 +201,7 @@ class RollOut(OperatorLearning):
         """All frames of the target, from the model's own predictions."""
         steps = batch["target"].shape[-1] // self.frames_per_step
         key = jax.random.key(0) if train else None
-        field = advance(model, batch["input"], steps, train=train, key=key, looped=self.looped)
+        field = advance(model, batch["input"], steps, train=train, key=key, **self._stepping)
         return self._in_space(field, batch)
 
     def _by_step(self, field: jax.Array, target: jax.Array) -> jax.Array:
@@ -212,7 +220,7 @@ class RollOut(OperatorLearning):
     def predict(self, model: Any, inputs: Any) -> dict[str, jax.Array]:
         """The frames that follow, (batch, *space, frames): as many as `steps` say, or as the window has."""
         steps = self.steps or max(1, inputs.shape[-1] // self.frames_per_step)
-        return {"field": advance(model, inputs, steps, train=False, key=None, looped=self.looped)}
+        return {"field": advance(model, inputs, steps, train=False, key=None, **self._stepping)}
 
     def rows(self, outputs: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
         """Of each example its frames and, of the last one, least, mean and largest value."""

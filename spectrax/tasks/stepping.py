@@ -17,6 +17,7 @@ def advance(
     remat: bool = False,
     gradient: bool = True,
     looped: bool = False,
+    increments: bool = False,
 ) -> jax.Array:
     """The frames that follow a window, from the model's own predictions.
 
@@ -31,6 +32,7 @@ def advance(
         gradient: False: none goes through, nor is anything kept for one.
         looped: the steps are one loop of the compiled program, whose size does not grow with their number. XLA's loops
             are slow on the CPU: convolutions in them take several times as long.
+        increments: what the model gives is added to the window's last frame.
 
     Returns:
         (batch, *space, steps x new frames) float32.
@@ -46,6 +48,7 @@ def advance(
         inner = nnx.merge(graph, parameters, rest, copy=True)
         own = None if key is None else jax.random.fold_in(key, number)
         output = inner(window, train=train, key=own).astype(jnp.float32)
+        output = window[..., -1:] + output if increments else output
         window = jnp.concatenate([window, output.astype(window.dtype)], -1)[..., -frames:]
         return (window, nnx.state(inner, nnx.Not(nnx.Param))), output
 

@@ -138,7 +138,7 @@ LSM = {
 FOLLOWS = re.compile(
     r"experiment$|dataset\b|model\.(?:_target_|contract|grid|in_channels|out_channels)\b"
     r"|model\.(?:latent_grid|modes|patch|padding|deformation|code_size|hermitian)$"
-    r"|task\.(?:_target_|frames_per_step|steps|training|push_forward_steps|pushed_noise|remat|looped)$"
+    r"|task\.(?:_target_|frames_per_step|steps|training|push_forward_steps|pushed_noise|remat|looped|increments)$"
 )
 OF_A_RECIPE = {"model.channels", "schedule.peak", "trainer.schedule.peak"}
 

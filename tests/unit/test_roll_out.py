@@ -1,5 +1,6 @@
 """Roll-outs: windows that shift, gradients that go as far as they should, and flows whose errors are known."""
 
+import dataclasses
 import io
 
 import jax
@@ -113,6 +114,21 @@ def test_unrolled_training_sums_the_errors_of_all_steps():
     through = -sum(step * ratio ** (step - 1) / 0.9 for step in range(1, WANTED + 1))
     for how in ({}, {"remat": True}, {"looped": True}, {"looped": True, "remat": True}):
         assert gradient(RollOut(**how), 0.8, batch) == pytest.approx(through, rel=1e-4)
+
+
+@pytest.mark.parametrize("training", ["unrolled", "one_step", "push_forward"])
+def test_increments_are_added_to_the_last_frame(training):
+    """A model that gives nothing stands still, and one that gives f - 1 times the last frame is the factor f."""
+    batch, still, whole = decaying(0.9), RollOut(increments=True), RollOut(training=training)
+    found = evaluated(still, Factor(0.0), batch)
+    assert found["relative_l2"] == pytest.approx(found["persistence_relative_l2"], rel=1e-6)
+    np.testing.assert_array_equal(still.predict(Factor(0.0), batch["input"])["field"][..., 0], batch["input"][..., -1])
+    parts = dataclasses.replace(whole, increments=True)
+    for seed in (0, 1):
+        assert float(loss(parts, Factor(-0.2), batch, seed)) == pytest.approx(
+            float(loss(whole, Factor(0.8), batch, seed)), rel=1e-4
+        )
+        assert gradient(parts, -0.2, batch, seed) == pytest.approx(gradient(whole, 0.8, batch, seed), rel=1e-4)
 
 
 @pytest.mark.parametrize("training", ["unrolled", "one_step", "push_forward"])
