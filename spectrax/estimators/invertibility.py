@@ -15,6 +15,8 @@ import numpy as np
 from spectrax.estimators.snapshots import Pairs
 
 _LIMIT = 20_000  # pairs looked at: the nearest neighbours of more say no more
+_WIDE = 8  # numbers in a state, beyond which a tree of places finds neighbours no faster than all distances do
+_PRODUCTS = 2e10  # in all distances of wide states: a second or two
 _FLAGGED = 0.05  # of the states' variance
 _RESOLVED = 0.02  # of the states' variance: beyond, neighbours are too far apart to tell
 
@@ -37,14 +39,15 @@ class FibreVariance:
 
 
 def fibre_variance(pairs: Pairs, seed: int = 0) -> FibreVariance:
-    """Of at most 20,000 pairs, drawn with `seed`. Both numbers are NaN for fewer than 10 pairs."""
+    """Of at most 20,000 pairs, and of fewer where states are wide, drawn with `seed`. Both numbers are NaN for fewer
+    than 10 pairs."""
     if len(pairs) < 10:
         return FibreVariance(float("nan"), float("nan"))
-    x, y = pairs.x, pairs.y
-    if len(pairs) > _LIMIT:
-        chosen = np.random.default_rng(seed).choice(len(pairs), _LIMIT, replace=False)
+    x, y = _real(pairs.x), _real(pairs.y)
+    most = _LIMIT if x.shape[1] <= _WIDE else min(_LIMIT, max(1000, int((_PRODUCTS / x.shape[1]) ** 0.5)))
+    if len(pairs) > most:
+        chosen = np.random.default_rng(seed).choice(len(pairs), most, replace=False)
         x, y = x[chosen], y[chosen]
-    x, y = _real(x), _real(y)
     scale = float(x.var(axis=0).sum())
     return FibreVariance(_spread(x, y) / scale, _spread(x, x) / scale) if scale else FibreVariance(0.0, 0.0)
 
@@ -54,12 +57,22 @@ def _spread(values: np.ndarray, places: np.ndarray) -> float:
 
     The largest tenth is left out: coordinates such as angles jump, between few neighbours.
     """
-    from scipy.spatial import cKDTree
-
-    _, nearest = cKDTree(places).query(places, k=2)
+    nearest = _nearest(places)
     other = np.where(nearest[:, 0] == np.arange(len(places)), nearest[:, 1], nearest[:, 0])
     squares = np.sort((abs(values - values[other]) ** 2).sum(axis=1))
     return float(squares[: math.ceil(0.9 * len(squares))].mean() / 2)
+
+
+def _nearest(places: np.ndarray) -> np.ndarray:
+    """The two nearest places of each (places, 2), itself among them but for ties."""
+    if places.shape[1] > _WIDE:
+        from sklearn.neighbors import NearestNeighbors
+
+        found = NearestNeighbors(n_neighbors=2, algorithm="brute").fit(places)
+        return found.kneighbors(places, return_distance=False)
+    from scipy.spatial import cKDTree
+
+    return cKDTree(places).query(places, k=2)[1]
 
 
 def _real(values: np.ndarray) -> np.ndarray:
