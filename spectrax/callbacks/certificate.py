@@ -114,7 +114,11 @@ class Certificate(SilentCallback):
         values, residuals = spectrum.eigenvalues, spectrum.residuals
         drawn = {
             "eigenvalues": koopman_eigenvalues.by_residual(
-                values, residuals, plan.threshold, None if learned is None else learned.eigenvalues
+                values,
+                residuals,
+                plan.threshold,
+                found.certified_eigenvalues,
+                None if learned is None else learned.eigenvalues,
             )
         }
         if len(found.axis):

@@ -21,11 +21,9 @@ def certificate(spectrum: KoopmanSpectrum, threshold: float, isometry: bool) -> 
     certified where its level and its rounding floor are at most the threshold. Sorted by level; "index" is that of the
     spectrum.
     """
-    values, residuals = spectrum.eigenvalues, spectrum.residuals
-    floors = np.zeros_like(residuals) if spectrum.floors is None else spectrum.floors
-    levels = np.maximum(residuals, abs(1 - abs(values))) if isometry else residuals
-    certified = np.maximum(levels, floors) <= threshold  # NaN is not
-    order = np.lexsort((values.imag, -values.real, levels))
+    values, found = spectrum.eigenvalues, levels(spectrum, isometry)
+    certified = are_certified(spectrum, threshold, isometry)
+    order = np.lexsort((values.imag, -values.real, found))
     return {
         "threshold": float(threshold),
         "pairs": spectrum.held_out,
@@ -38,13 +36,28 @@ def certificate(spectrum: KoopmanSpectrum, threshold: float, isometry: bool) -> 
         "form": "averaged over noise" if spectrum.stochastic else "deterministic",
         "dictionary": _described(spectrum),
         "certified": int(certified.sum()),
-        "eigenvalues": [_entry(spectrum, index, levels, floors, certified) for index in order],
+        "eigenvalues": [_entry(spectrum, index, found, certified) for index in order],
         "claims": claims(spectrum, certified, threshold, isometry),
         "not_claimed": not_claimed(spectrum, certified, threshold, isometry),
     }
 
 
-def _entry(spectrum: KoopmanSpectrum, index: int, levels: Any, floors: Any, certified: Any) -> dict[str, Any]:
+def levels(spectrum: KoopmanSpectrum, isometry: bool) -> np.ndarray:
+    """Of each eigenvalue its residual or, for an isometry, the distance from the circle if that is more, (r,)."""
+    off = abs(1 - abs(spectrum.eigenvalues)) if isometry else 0.0
+    return np.maximum(spectrum.residuals, off)
+
+
+def are_certified(spectrum: KoopmanSpectrum, threshold: float, isometry: bool) -> np.ndarray:
+    """Which eigenvalues have a level and a rounding floor of at most the threshold, (r,) bool; NaN has not."""
+    return np.maximum(levels(spectrum, isometry), _floors(spectrum)) <= threshold
+
+
+def _floors(spectrum: KoopmanSpectrum) -> np.ndarray:
+    return np.zeros_like(spectrum.residuals) if spectrum.floors is None else spectrum.floors
+
+
+def _entry(spectrum: KoopmanSpectrum, index: int, found: np.ndarray, certified: np.ndarray) -> dict[str, Any]:
     value = complex(spectrum.eigenvalues[index])
     entry = {
         "index": int(index),
@@ -53,8 +66,8 @@ def _entry(spectrum: KoopmanSpectrum, index: int, levels: Any, floors: Any, cert
         "modulus": abs(value),
         "angle": math.atan2(value.imag, value.real),
         "residual": _number(spectrum.residuals[index]),
-        "level": _number(levels[index]),
-        "rounding_floor": _number(floors[index]),
+        "level": _number(found[index]),
+        "rounding_floor": _number(_floors(spectrum)[index]),
         "certified": bool(certified[index]),
     }
     if spectrum.variances is not None:

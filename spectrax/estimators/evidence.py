@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from spectrax.core.errors import ConfigError
+from spectrax.estimators.certificate import are_certified
 from spectrax.estimators.certified_spectrum import spec_grid
 from spectrax.estimators.pseudospectrum import pseudospectrum
 from spectrax.estimators.qr import factors
@@ -74,11 +75,9 @@ class Evidence:
         return self.circle_least <= self.plan.threshold
 
     @property
-    def levels(self) -> np.ndarray:
-        """Of each eigenvalue its residual or, for an isometry, the distance from the circle if that is more, (r,)."""
-        spectrum = self.spectrum
-        off = np.abs(1 - np.abs(spectrum.eigenvalues)) if self.plan.isometry else 0.0
-        return np.maximum(spectrum.residuals, off)
+    def certified_eigenvalues(self) -> np.ndarray:
+        """Which eigenvalues the certificate certifies, (r,) bool."""
+        return are_certified(self.spectrum, self.plan.threshold, self.plan.isometry)
 
     @property
     def certified(self) -> tuple[np.ndarray, np.ndarray]:
@@ -128,8 +127,8 @@ class Evidence:
             "residual_median": float(np.median(residuals)),
             "residual_least": float(residuals.min()),
             "residual_largest": float(residuals.max()),
-            "certified": float(np.sum(self.levels <= self.plan.threshold)),
-            "certified_share": float(np.mean(self.levels <= self.plan.threshold)),
+            "certified": float(np.sum(self.certified_eigenvalues)),
+            "certified_share": float(np.mean(self.certified_eigenvalues)),
             "spectral_radius": float(moduli.max()),
             "spectral_least": float(moduli.min()),
         }

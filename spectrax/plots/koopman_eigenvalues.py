@@ -17,28 +17,33 @@ _DECADES = 1.5  # below the threshold, and up to 1, colours tell residuals apart
 
 
 def by_residual(
-    eigenvalues: np.ndarray, residuals: np.ndarray, threshold: float, learned: np.ndarray | None = None
+    eigenvalues: np.ndarray,
+    residuals: np.ndarray,
+    threshold: float,
+    certified: np.ndarray,
+    learned: np.ndarray | None = None,
 ) -> Figure:
-    """Eigenvalues coloured by residual, those at most at the threshold ringed; beside them residual against modulus.
+    """Eigenvalues coloured by residual, those that are certified ringed; beside them residual against modulus.
 
     Args:
         eigenvalues: (n,) complex.
         residuals: (n,).
         threshold: of a certified eigenvalue.
+        certified: (n,) bool; rounding, or the distance from the circle, may forbid it where the residual does not.
         learned: (m,) complex, of an operator without residuals; drawn as crosses.
     """
     figure = Figure(figsize=(10.4, 4.7), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.05))
     norm = residual_norm(threshold)
     circle(left)
-    _scatter(left, eigenvalues.real, eigenvalues.imag, residuals, threshold, norm)
+    _scatter(left, eigenvalues.real, eigenvalues.imag, residuals, certified, f"certified at {threshold:g}", norm)
     if learned is not None:
         left.scatter(
             learned.real, learned.imag, marker="x", s=34, color=drawing.OTHER, linewidths=1.2, label="learned operator"
         )
     _frame(left, np.concatenate([eigenvalues, [] if learned is None else learned]))
     left.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(0, -0.12), ncols=3, handletextpad=0.3)
-    _against_modulus(right, np.abs(eigenvalues), residuals, threshold, norm)
+    _against_modulus(right, np.abs(eigenvalues), residuals, threshold, certified, norm)
     bar = figure.colorbar(ScalarMappable(norm, matplotlib.colormaps[COLOURS]), ax=right, pad=0.02, extend="min")
     bar.set_label("residual on held-out pairs", fontsize=9)
     bar.ax.tick_params(labelsize=8)
@@ -67,20 +72,24 @@ def residual_norm(threshold: float) -> LogNorm:
     return LogNorm(threshold / 10**_DECADES, max(1.0, 3 * threshold), clip=True)
 
 
-def _scatter(axes: Axes, x: np.ndarray, y: np.ndarray, residuals: np.ndarray, threshold: float, norm: LogNorm) -> None:
+def _scatter(
+    axes: Axes, x: np.ndarray, y: np.ndarray, residuals: np.ndarray, certified: np.ndarray, what: str, norm: LogNorm
+) -> None:
     """All points, the certified ones ringed and on top."""
     order = np.argsort(-residuals)
     look = {"c": residuals[order], "cmap": COLOURS, "norm": norm}
     axes.scatter(x[order], y[order], s=26, edgecolors="white", linewidths=0.3, zorder=2, **look)
-    good = residuals <= threshold
-    label = f"residual at most {threshold:g}: {good.sum()} of {len(good)}"
-    axes.scatter(x[good], y[good], s=80, facecolors="none", edgecolors=CERTIFIED, linewidths=1.4, zorder=3, label=label)
+    label = f"{what}: {certified.sum()} of {len(certified)}"
+    look = {"s": 80, "facecolors": "none", "edgecolors": CERTIFIED, "linewidths": 1.4, "zorder": 3}
+    axes.scatter(x[certified], y[certified], label=label, **look)
 
 
-def _against_modulus(axes: Axes, moduli: np.ndarray, residuals: np.ndarray, threshold: float, norm: LogNorm) -> None:
-    _scatter(axes, moduli, np.maximum(residuals, 1e-12), residuals, threshold, norm)
+def _against_modulus(
+    axes: Axes, moduli: np.ndarray, residuals: np.ndarray, threshold: float, certified: np.ndarray, norm: LogNorm
+) -> None:
+    _scatter(axes, moduli, np.maximum(residuals, 1e-12), residuals, certified, "certified", norm)
     axes.axhline(threshold, color=CERTIFIED, linestyle="--", linewidth=1.1)
-    axes.text(0.02, threshold, "certified below", color=CERTIFIED, fontsize=8, va="top", transform=_across(axes))
+    axes.text(0.02, threshold, "threshold", color=CERTIFIED, fontsize=8, va="top", transform=_across(axes))
     axes.axvline(1, color="#9aa5b1", linewidth=1.0, zorder=0)
     axes.set_yscale("log")
     axes.set_xlabel("modulus")

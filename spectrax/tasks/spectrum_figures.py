@@ -18,10 +18,12 @@ def of_evidence(found: Evidence) -> dict[str, Callable[[], Any]]:
     return drawn | ({"pseudospectrum": lambda: pseudospectrum(found)} if len(found.axis) else {})
 
 
-def eigenvalues(found: Evidence, learned: np.ndarray | None = None) -> Any:
+def eigenvalues(found: Evidence) -> Any:
     """In the complex plane, and residual against modulus."""
-    spectrum = found.spectrum
-    return koopman_eigenvalues.by_residual(spectrum.eigenvalues, spectrum.residuals, found.plan.threshold, learned)
+    spectrum, threshold = found.spectrum, found.plan.threshold
+    return koopman_eigenvalues.by_residual(
+        spectrum.eigenvalues, spectrum.residuals, threshold, found.certified_eigenvalues
+    )
 
 
 def pseudospectrum(found: Evidence) -> Any:

@@ -16,6 +16,7 @@ from spectrax.estimators.dictionaries.hermite import Hermite
 from spectrax.estimators.dictionaries.legendre import Legendre
 from spectrax.estimators.dictionaries.monomials import Monomials
 from spectrax.estimators.dictionaries.rbf import RBF
+from spectrax.estimators.evidence import Plan, evidence
 from spectrax.estimators.invertibility import fibre_variance
 from spectrax.estimators.precision import double_precision
 from spectrax.estimators.qr import Factors, eigenpair_residuals, factors
@@ -181,6 +182,14 @@ def test_isometries_that_are_not_unitary_are_flagged(system):
     assert said["eigenvalues"][0]["modulus"] == pytest.approx(1, abs=1e-10)  # the constant
 
 
+def test_wide_states_have_the_same_neighbours():
+    """Turned into a space of many dimensions, states are as far apart as before."""
+    pairs = steps_of(Doubling(), np.random.default_rng(6).random((1500, 1)))
+    turned = np.linalg.qr(np.random.default_rng(1).normal(size=(12, 1)))[0].T
+    narrow, wide = fibre_variance(pairs), fibre_variance(Pairs(pairs.x @ turned, pairs.y @ turned))
+    assert wide.defect == pytest.approx(narrow.defect, rel=1e-6) and wide.many_to_one
+
+
 @pytest.mark.parametrize("system", [CircleRotation(), CatMap()])
 def test_invertible_maps_are_not_flagged(system):
     rng = np.random.default_rng(7)
@@ -246,6 +255,9 @@ def test_rounding_of_single_precision_bounds_what_is_certified():
     with pytest.warns(UserWarning, match="not in float64"):
         found = ResDMD(single).fit(Pairs(x, 0.5 * x))
     assert found.floors[0] > 1e-7 and found.certificate(1e-8)["certified"] == 0
+    with pytest.warns(UserWarning, match="not in float64"):
+        judged = evidence(found, Pairs(x, 0.5 * x), Plan(threshold=1e-8, points=0))
+    assert judged.metrics()["certified"] == 0 and not judged.certified_eigenvalues.any()  # as the certificate says
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         exact = ResDMD(Monomials(1)).fit(Pairs(x, 0.5 * x))
