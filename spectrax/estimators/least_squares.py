@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from spectrax.core.errors import ConfigError
 from spectrax.estimators.dictionaries.dictionary import Dictionary
 from spectrax.estimators.features import Source, chunks, peeked
 from spectrax.estimators.gram import GramState
+from spectrax.estimators.orthogonal import Rows
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,46 +68,24 @@ def streamed_qr(
         ConfigError: when there are fewer pairs than functions.
     """
     first, source = peeked(source)
-    triangle, right, count = None, None, 0
-    for part in chunks(dictionary, source, max(chunk, 2 * _size(dictionary)), progress):
-        sides = np.hstack([part.py, part.x])
-        triangle, right = _stacked(triangle, right, part.px, sides)
+    rows, count = None, 0
+    for part in chunks(dictionary, source, max(chunk, 2 * dictionary.size), progress):
+        rows = (Rows.first if rows is None else rows.extended)(part.px, part.py, part.x)
         count += len(part.px)
-    size = triangle.shape[1]
+    factor, size = rows.factor(), dictionary.size
     _check_count(count, size)
-    if first.weights is None:
-        triangle, right = triangle / np.sqrt(count), right / np.sqrt(count)
-    left, values, adjoint = np.linalg.svd(triangle)
+    scale = np.sqrt(count) if first.weights is None else 1.0
+    left, values, adjoint = np.linalg.svd(factor.root / scale)
     _check_some(values[0])
     kept = values > (count * np.finfo(float).eps if rtol is None else rtol) * values[0]
-    sides = left[:, kept].conj().T @ right
+    sides = left[:, kept].conj().T @ (factor.sides / scale)
     condition = float(values[0] / values[-1]) if values[-1] else float("inf")
     return Projection(adjoint[kept].conj().T / values[kept], sides[:, :size], sides[:, size:], condition)
-
-
-def _stacked(triangle: np.ndarray | None, right: np.ndarray | None, px: np.ndarray, sides: np.ndarray) -> Any:
-    """The triangular factor of what came before over `px`, and the sides turned as it was."""
-    from scipy.linalg import lapack
-
-    if triangle is None and len(px) < px.shape[1]:  # a first chunk that is too short for a factor
-        triangle, right = np.zeros((px.shape[1],) * 2), np.zeros((px.shape[1], sides.shape[1]))
-    if triangle is not None:
-        px, sides = np.vstack([triangle, px]), np.vstack([right, sides])
-    dtype = np.result_type(px, sides)  # of the dictionary and the states, either of which may be complex
-    geqrf, unmqr = lapack.get_lapack_funcs(("geqrf", "unmqr" if dtype.kind == "c" else "ormqr"), dtype=dtype)
-    factored, scales, _, _ = geqrf(px.astype(dtype, order="F", copy=False), lwork=64 * px.shape[1], overwrite_a=True)
-    rows = px.shape[1]
-    turned, _, _ = unmqr("L", "C" if dtype.kind == "c" else "T", factored, scales, sides, 64 * sides.shape[1])
-    return np.triu(factored[:rows]), turned[:rows]
 
 
 def _projected(basis: np.ndarray, gram: GramState, condition: float) -> Projection:
     adjoint = basis.conj().T
     return Projection(basis, adjoint @ gram.A, adjoint @ gram.state, condition)
-
-
-def _size(dictionary: Dictionary) -> int:
-    return dictionary.size
 
 
 def _condition(squares: np.ndarray) -> float:

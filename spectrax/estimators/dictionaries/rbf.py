@@ -30,7 +30,7 @@ class RBF:
     kernel: str = "gaussian"
     scale: float | None = None
     placing: str = "kmeans"
-    centres: Any = None
+    centres: Any = dataclasses.field(default=None, repr=False)  # JAX prints what it compiles, which takes its time
 
     def __post_init__(self) -> None:
         check_choice("placing", self.placing, ("kmeans", "subsample"))
