@@ -27,8 +27,7 @@ def run(keys: "Mapping[str, str]", overrides: list[str]) -> int:
     if "manual_dir" in keys:
         quoted = keys["manual_dir"].replace("'", r"\'")
         plain = compose_group("dataset", overrides).dataset
-        key = "dataset.source.manual_dir" if "manual_dir" in plain.get("source", {}) else "dataset.manual_dir"
-        overrides = [*overrides, f"{key}='{quoted}'"]
+        overrides = [*overrides, f"{_place_of_files(plain, named)}='{quoted}'"]
     config = compose_group("dataset", overrides)
     dataset = build(config.dataset)
     count = _previewed(keys, dataset)
@@ -46,6 +45,19 @@ def run(keys: "Mapping[str, str]", overrides: list[str]) -> int:
         _save(preview(dataset, config.seed, count), output)
         print(f"Preview: {output}")
     return 0
+
+
+def _place_of_files(plain: "Mapping[str, Any]", named: str) -> str:
+    """The key that says where the published files of a dataset lie. Raises `ConfigError` when it reads none."""
+    from spectrax.config import find
+
+    if "manual_dir" in plain:
+        return "dataset.manual_dir"
+    if "manual_dir" in (plain.get("source") or {}):
+        return "dataset.source.manual_dir"
+    published = f"{named}_published"
+    advice = f"Take dataset={published}." if published in find.groups()["dataset"] else "Leave it out."
+    raise ConfigError(f"{named} takes no manual_dir, for it reads no published files. {advice}")
 
 
 def _named(keys: "Mapping[str, str]", overrides: list[str]) -> tuple[str, list[str]]:

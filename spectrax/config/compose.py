@@ -42,9 +42,10 @@ def compose_group(group: str, overrides: Sequence[str]) -> DictConfig:
     which may not fit it, are left out. Raises `ConfigError`, see `check`."""
     packages, words = take_packages(with_experiment(overrides))
     allow_packages(packages)
-    config = compose_unchecked(words)
+    others = set(find.groups()) - {group}
+    config = compose_unchecked(words, without=others)
     with open_dict(config):
-        for other in set(find.groups()) - {group}:
+        for other in others:
             config.pop(other, None)
     check(config, allowed_places(packages), _top_level_keys())
     return config
@@ -111,8 +112,9 @@ def contract_size(experiment: str, overrides: Sequence[str] = ()) -> list[str]:
     return [f"{key}={json.dumps(value)}" for key, value in sizes.items()]
 
 
-def compose_unchecked(overrides: Sequence[str]) -> DictConfig:
-    """The composed config with its interpolations. Raises `ConfigError` for overrides that cannot be applied."""
+def compose_unchecked(overrides: Sequence[str], without: Collection[str] = ()) -> DictConfig:
+    """The composed config with its interpolations. Raises `ConfigError` for overrides that cannot be applied, and then
+    also for what else is wrong, but for nodes of the groups in `without`."""
     paths, words = take_paths(overrides)
     parsed, problems = parse(words)
     chosen = [o for o in parsed if o.key_or_group in GLOBAL_GROUPS or _is_group(o)]
@@ -134,7 +136,7 @@ def compose_unchecked(overrides: Sequence[str]) -> DictConfig:
             values.append(override.input_line)
     if problems:
         # What is left may be wrong too: say it all at once.
-        problems += _problems_of(groups + values)
+        problems += _problems_of(groups + values, without)
     raise_all(problems)
     said = {override.key_or_group for override in parsed}
     config = _without_strangers(_hydra_compose(groups + values), own, said | watching)
@@ -306,11 +308,14 @@ _registered: dict[str, tuple[str, int, int]] = {}
 """Experiments that Hydra knows, and of which file: its path, time and size."""
 
 
-def _problems_of(overrides: Sequence[str]) -> list[str]:
-    """The problems of a config that is going to be refused anyway."""
+def _problems_of(overrides: Sequence[str], without: Collection[str] = ()) -> list[str]:
+    """The problems of a config that is going to be refused anyway, but for those of some groups' nodes."""
     try:
         config = _hydra_compose(overrides)
         config.data_dir = config.data_dir or find.default_data_dir()
+        with open_dict(config):
+            for group in without:
+                config.pop(group, None)
         check(config, allowed_places(), None)
     except ConfigError as error:
         return str(error).split("\n  ")[1:]

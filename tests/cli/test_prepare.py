@@ -87,6 +87,16 @@ def test_an_experiment_alone_names_its_dataset(tmp_path, capsys):
             prepare.run({}, words)
 
 
+def test_nothing_is_said_of_nodes_that_a_dataset_alone_does_not_need(tmp_path):
+    with pytest.raises(ConfigError) as caught:
+        prepare.run({"dataset": "darcy"}, ["dataset.discretisation=official", f"data_dir={tmp_path}"])
+    assert "dataset.source.discretisation" in str(caught.value) and "model" not in str(caught.value)
+    with pytest.raises(ConfigError, match=r"darcy takes no manual_dir.* Take dataset=darcy_published\."):
+        prepare.run({"dataset": "darcy", "manual_dir": str(tmp_path)}, [])
+    with pytest.raises(ConfigError, match=r"lorenz63 takes no manual_dir.* Leave it out\."):
+        prepare.run({"dataset": "lorenz63", "manual_dir": str(tmp_path)}, [])
+
+
 @pytest.mark.parametrize("name", ["cifar10", "cifar100", "flowers102", "cars196"])
 def test_the_command_that_an_error_tells_keeps_the_place(name, tmp_path):
     place = f"data_dir={tmp_path}/my data"
