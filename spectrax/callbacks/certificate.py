@@ -1,7 +1,7 @@
 """What a learned dictionary is worth: its eigenvalues with residuals on trajectories that training has not seen."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -40,6 +40,7 @@ class Certificate(SilentCallback):
         constant: whether the dictionary holds the constant 1.
         state: whether it holds the state itself.
         points: of the pseudospectrum's grid along each axis.
+        plane: two coordinates, by their numbers, over which eigenfunctions are drawn; None: the first and the last.
         every: steps between two certificates; None: at the end alone.
 
     Raises:
@@ -57,6 +58,7 @@ class Certificate(SilentCallback):
         constant: bool = True,
         state: bool = False,
         points: int = 60,
+        plane: Sequence[int] | None = None,
         every: int | None = None,
     ):
         super().__init__(every)
@@ -64,6 +66,9 @@ class Certificate(SilentCallback):
             raise ConfigError(
                 f"callback: fitted_on and held_out are both {held_out}. Residuals need pairs of their own."
             )
+        if plane is not None and (len(plane) != 2 or min(plane) < 0):
+            raise ConfigError(f"plane={list(plane)} of a certificate must be the numbers of two coordinates.")
+        self.plane = plane
         self.dataset, self.fitted_on, self.held_out, self.most_pairs = dataset, fitted_on, held_out, most_pairs
         self.constant, self.state, self.often = constant, state, every is not None
         declared = getattr(dataset, "measure_preserving", False) if isometry is None else isometry
@@ -130,7 +135,7 @@ class Certificate(SilentCallback):
         if states.shape[1] > 1 and len(chosen):
             shown = states[:20_000]
             titles = [f"{values[j]:.3f}\nresidual {residuals[j]:.2g}" for j in chosen]
-            places, names = (0, states.shape[1] - 1), getattr(self.dataset, "coordinates", None)
+            places, names = list(self.plane or (0, states.shape[1] - 1)), getattr(self.dataset, "coordinates", None)
             names = [names[place] if names else f"x{place + 1}" for place in places]
             drawn["eigenfunctions"] = koopman_eigenfunctions.eigenfunctions(
                 shown[:, places], spectrum.eigenfunctions(shown)[:, chosen], titles, names

@@ -56,7 +56,7 @@ def curves(points: np.ndarray, values: np.ndarray, titles: Sequence[str], coordi
     figure = Figure(figsize=(2.9 * count + 0.3, 3.0), layout="constrained")
     order = np.argsort(points)
     for axes, title, column in zip(figure.subplots(1, count, squeeze=False)[0], titles, values.T, strict=True):
-        column = column / max(np.abs(column).max(), 1e-300)
+        column = column / (column[np.abs(column).argmax()] or 1)  # whose phase is free: 1 where it is largest
         axes.plot(points[order], column.real[order], color=drawing.TRUTH, linewidth=1.6, label="real")
         axes.plot(points[order], column.imag[order], "--", color=drawing.PREDICTION, linewidth=1.4, label="imaginary")
         axes.set_title(title, fontsize=9)

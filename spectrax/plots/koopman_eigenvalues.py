@@ -13,6 +13,7 @@ __all__ = ["Figure", "by_residual", "circle", "plain", "residual_norm"]
 
 COLOURS = "plasma"
 CERTIFIED = "#1a7f4b"
+_LEAST_REACH = 0.02  # of moduli about 1: where all are 1, differences would be rounding
 _DECADES = 1.5  # below the threshold, and up to 1, colours tell residuals apart
 
 
@@ -77,10 +78,11 @@ def _scatter(
 ) -> None:
     """All points, the certified ones ringed and on top."""
     order = np.argsort(-residuals)
+    shrunk = float(np.clip(100 / max(len(x), 1), 0.25, 1))  # hundreds would cover each other
     look = {"c": residuals[order], "cmap": COLOURS, "norm": norm}
-    axes.scatter(x[order], y[order], s=26, edgecolors="white", linewidths=0.3, zorder=2, **look)
+    axes.scatter(x[order], y[order], s=26 * shrunk, edgecolors="white", linewidths=0.3, zorder=2, **look)
     label = f"{what}: {certified.sum()} of {len(certified)}"
-    look = {"s": 80, "facecolors": "none", "edgecolors": CERTIFIED, "linewidths": 1.4, "zorder": 3}
+    look = {"s": 80 * shrunk, "facecolors": "none", "edgecolors": CERTIFIED, "linewidths": 1.4, "zorder": 3}
     axes.scatter(x[certified], y[certified], label=label, **look)
 
 
@@ -92,6 +94,8 @@ def _against_modulus(
     axes.text(0.02, threshold, "threshold", color=CERTIFIED, fontsize=8, va="top", transform=_across(axes))
     axes.axvline(1, color="#9aa5b1", linewidth=1.0, zorder=0)
     axes.set_yscale("log")
+    left, right = axes.get_xlim()
+    axes.set_xlim(min(left, 1 - _LEAST_REACH), max(right, 1 + _LEAST_REACH))
     axes.set_xlabel("modulus")
     axes.set_ylabel("residual")
     bare(axes)

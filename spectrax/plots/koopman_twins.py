@@ -59,7 +59,7 @@ def twins(
 
 def _plane(axes: Axes, fitted: np.ndarray, title: str) -> None:
     circle(axes)
-    axes.plot(fitted.real, fitted.imag, ".", color=drawing.ERROR, markersize=7, label="fitted")
+    axes.plot(fitted.real, fitted.imag, ".", color=drawing.ERROR, markersize=7, label="fitted", zorder=3)
     axes.set(xlim=(-1.2, 1.2), ylim=(-1.2, 1.2), aspect="equal")
     axes.set_title(title, fontsize=10)
     axes.set_xlabel("real part")

@@ -32,7 +32,8 @@ class Spectrum:
         points, reach: of the pseudospectrum's grid along each axis, and how far it goes; 0 points for none.
         circle: points on the unit circle where the least residual is computed, for isometries.
         most_pairs: held-out pairs, a random choice of so many.
-        horizons: steps at which the error of forecasts is told; those beyond a trajectory are left out.
+        horizons: steps at which the error of forecasts is told; those beyond a trajectory are left out; empty: no
+            forecasts.
         dt: units of time between frames.
         functions: eigenfunctions drawn.
         plane: two coordinates, by their numbers, over which they are drawn; None: the first and the last.
@@ -112,7 +113,7 @@ class Spectrum:
     ) -> tuple[dict[str, float], dict[str, Callable[[], Any]]]:
         """NRMSE at horizons, over the deviations of the split, and a figure of some trajectories; nothing where the
         spectrum cannot read states or trajectories are too short."""
-        if fitted.state is None:
+        if fitted.state is None or not self.horizons:
             return {}, {}
         trajectories = dataset.trajectories(split)
         trajectories = trajectories.reshape(*trajectories.shape[:2], -1)
