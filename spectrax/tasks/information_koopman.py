@@ -21,6 +21,8 @@ from spectrax.ops.latent_contrast import contrast_in_batch, contrast_in_window
 from spectrax.ops.latent_entropy import latent_entropy
 from spectrax.tasks.dynamics import Dynamics
 
+_LEAST = 1e-8  # variance of latent states, which at first may be one state
+
 Variant = Literal["spectrax", "paper", "released"]
 Sign = Literal["paper", "released"]
 
@@ -35,7 +37,9 @@ class InformationKoopmanTask(Dynamics):
     Attributes:
         variant: "released": errors of a step are means over batch and numbers, summed over a window's steps; the
             estimate is within windows; dead directions have no entropy. It needs `model.operator=batch`. "spectrax":
-            the same, but for dead directions, and with any operator. "paper": errors are sums over a state's numbers,
+            the same, but for dead directions, with any operator, and with latent steps' error over the variance of
+            latent states: the other latent terms do not see their scale, so small states would make that error small,
+            and leave steps that are decoded well but cannot be repeated. "paper": errors are sums over a state's numbers,
             means over batch and steps; the estimate is over the batch, whose latent states are gathered on several
             devices. A variational model needs it, and its errors are the negative logarithms of normal likelihoods.
         information: weight of InfoNCE (the paper's alpha).
@@ -100,7 +104,7 @@ class InformationKoopmanTask(Dynamics):
             "entropy": latent_entropy(step.latent, floor=floor),
         }
         if step.mean is None:
-            return {**terms, "linearity": jnp.mean((step.later - step.predicted) ** 2)}
+            return {**terms, "linearity": self._linearity(step)}
         mean, log_variance = step.mean, step.log_variance
         likelihoods = {name: terms[name] / 2 for name in ("prediction", "reconstruction")}
         return {
@@ -131,6 +135,13 @@ class InformationKoopmanTask(Dynamics):
             raise ConfigError("task.variant=released needs model.operator=batch; or set task.variant=spectrax.")
         if model.form == "variational" and self.variant != "paper":
             raise ConfigError("model.form=variational needs task.variant=paper: the release has no such model.")
+
+    def _linearity(self, step: OneStep) -> jax.Array:
+        """The mean square of what latent steps are off; of "spectrax" over the variance of latent states."""
+        error = jnp.mean((step.later - step.predicted) ** 2)
+        if self.variant != "spectrax":
+            return error
+        return error / (jnp.mean(jnp.var(step.later, axis=(0, 1))) + _LEAST)
 
     def _error(self, states: jax.Array, target: jax.Array) -> jax.Array:
         """Of states (batch, steps, *state)."""

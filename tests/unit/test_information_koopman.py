@@ -1,5 +1,7 @@
 """Information Koopman: both forms of the model, the remembered operator, and the tasks that train it."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -169,3 +171,16 @@ def test_a_consistent_step_trains_both_operators_and_a_plain_one_only_the_first(
     plain = loss_and_gradients(ConsistentKoopmanTask(backward=0.0, consistency=0.0), made)[1]
     assert np.abs(both["backward_operator"]["kernel"]).max() > 0
     assert not np.any(plain["backward_operator"]["kernel"]) and np.any(plain["operator"]["kernel"])
+
+
+def test_small_latent_states_do_not_make_latent_steps_linear():
+    """Of the same steps at another scale, errors are the same; of the paper's variant they shrink with it."""
+    step = model(operator="free").one_step(WINDOW, train=False)
+    parts = {name: getattr(step, name) / 100 for name in ("latent", "later", "predicted")}
+    small = dataclasses.replace(step, **parts)
+    ours, paper = (InformationKoopmanTask(variant=variant) for variant in ("spectrax", "paper"))
+    wanted = ours.one_step_terms(step)["linearity"]
+    np.testing.assert_allclose(ours.one_step_terms(small)["linearity"], wanted, rtol=1e-2)
+    assert float(paper.one_step_terms(small)["linearity"]) < 1e-3 * float(paper.one_step_terms(step)["linearity"])
+    exact = dataclasses.replace(step, predicted=step.later)
+    assert float(ours.one_step_terms(exact)["linearity"]) == 0
