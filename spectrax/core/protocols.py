@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 Batch = dict[str, Any]
 """Arrays with the batch axis first. Evaluation batches hold "mask", (batch,) bool: False marks padding."""
@@ -20,6 +20,11 @@ class Model(Protocol):
 
     def __call__(self, inputs: Any, *, train: bool, key: Any | None) -> Any:
         """Outputs for `inputs`; `key` feeds every random layer and may be None when `train` is False."""
+
+
+Normalisation = Literal["location", "channel"]
+"""What of a field has moments of its own: every channel at every location (Li et al.'s unit Gaussian), or every
+channel."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,14 +1,11 @@
 """Means and deviations of fields over many examples, in float64 and without holding them all."""
 
 from collections.abc import Iterator
-from typing import Literal
 
 import numpy as np
 
 from spectrax.core.errors import ConfigError
-
-Normalisation = Literal["location", "channel"]
-"""What has moments of its own: every channel at every location, or every channel."""
+from spectrax.core.protocols import Normalisation
 
 _AT_ONCE = 2**26  # bytes of float64 that are held
 

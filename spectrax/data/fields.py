@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spectrax.core.errors import ConfigError, UnreadableFile
-from spectrax.core.protocols import DatasetSpec, FieldSpec
+from spectrax.core.protocols import DatasetSpec, FieldSpec, Normalisation
 from spectrax.data import prepared
-from spectrax.data.field_moments import Normalisation, moments
+from spectrax.data.field_moments import moments
 from spectrax.data.field_source import FieldSource, thinned, thinned_size
 from spectrax.data.prepared_source import PreparedSource, read_arrays
 

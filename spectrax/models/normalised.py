@@ -6,17 +6,14 @@ their own units (`scaled`, `unscaled`) and give them back in the data's.
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any
 
 import jax
 from flax import nnx
 
 from spectrax.core.errors import ConfigError
-from spectrax.core.protocols import FieldSpec
+from spectrax.core.protocols import FieldSpec, Normalisation
 from spectrax.nn.normaliser import Normaliser, with_moments
-
-Normalisation = Literal["location", "channel"]
-"""What has moments of its own: every channel at every location (Li et al.'s unit Gaussian), or every channel."""
 
 PATH = "normaliser"
 WINDOW = "window"
