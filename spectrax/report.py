@@ -1,4 +1,5 @@
-"""`python -m spectrax.report runs=DIR_OR_PATTERN [output=DIR]`: runs and sweeps as a table and as a page."""
+"""`python -m spectrax.report runs=DIR_OR_PATTERN [output=DIR] [scatter=METRIC,METRIC]`: runs and sweeps as a table and
+as a page, and two metrics against each other."""
 
 import dataclasses
 import os
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _KEYS = {
     "runs": "a directory (with all runs and sweeps below it), a sweep's own, or a pattern such as 'runs/svt_*'",
+    "scatter": "two metrics, such as final.test.loss,final.test.nrmse: report.png sets them against each other",
     "output": "directory for report.csv, .md and .html (default: that of runs=; for a pattern, the current one)",
 }
 _KEYS_ON_SCREEN, _METRICS_ON_SCREEN = 4, 3  # the files hold more
@@ -27,13 +29,14 @@ _KEYS_ON_SCREEN, _METRICS_ON_SCREEN = 4, 3  # the files hold more
 
 def run(keys: "Mapping[str, str]", overrides: list[str]) -> int:
     """Read every run, compare them, write the three files."""
-    from spectrax.reports import page, table
+    from spectrax.reports import page, pairs, table
     from spectrax.reports.comparison import compare
     from spectrax.reports.sweeps import outcome
 
     if overrides:
         raise ConfigError(f"{overrides[0]} is not a key of this command. Its keys: {', '.join(_KEYS)}.")
     source = keys["runs"]
+    scatter = pairs.metric_names(keys["scatter"]) if keys.get("scatter") else None
     sweeps, damaged = _sweeps(source)
     runs, skipped = read_all(source, sweeps)
     skipped = [*damaged, *skipped]
@@ -42,6 +45,7 @@ def run(keys: "Mapping[str, str]", overrides: list[str]) -> int:
     if not runs:
         raise DataMissing(f"None of the {len(skipped):,} run directories of runs={source} could be read.")
     comparison = compare(runs)
+    scattered = pairs.pairs(comparison, *scatter) if scatter else {}
     outcomes = [outcome(sweep, comparison.runs) for sweep in sweeps]
     directory = os.path.expanduser(source)
     output = Path(keys.get("output") or (directory if os.path.isdir(directory) else "."))
@@ -52,8 +56,20 @@ def run(keys: "Mapping[str, str]", overrides: list[str]) -> int:
     }
     _print(comparison, outcomes)
     _write(output, texts)
-    print("Written: " + ", ".join(f"{output}/{name}" for name in texts))
+    drawn = _drawn(output, scattered, scatter) if scatter else []
+    print("Written: " + ", ".join(f"{output}/{name}" for name in [*texts, *drawn]))
     return 0
+
+
+def _drawn(output: Path, scattered: "Mapping[str, list[tuple[float, float]]]", names: tuple[str, str]) -> list[str]:
+    """Write the scatter plot; the names of files."""
+    import numpy as np
+
+    from spectrax.plots.metric_pairs import metric_pairs
+
+    groups = {label: np.array(values) for label, values in scattered.items()}
+    metric_pairs(groups, *names).savefig(output / "report.png", dpi=120)
+    return ["report.png"]
 
 
 def _sweeps(source: str) -> tuple[list["Sweep"], list[str]]:

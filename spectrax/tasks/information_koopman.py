@@ -21,10 +21,11 @@ from spectrax.ops.latent_contrast import contrast_in_batch, contrast_in_window
 from spectrax.ops.latent_entropy import latent_entropy
 from spectrax.tasks.dynamics import Dynamics
 
+_SIGNS = {"paper": -1, "released": 1, "none": 0}
 _LEAST = 1e-8  # variance of latent states, which at first may be one state
 
 Variant = Literal["spectrax", "paper", "released"]
-Sign = Literal["paper", "released"]
+Sign = Literal["paper", "released", "none"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,14 +40,16 @@ class InformationKoopmanTask(Dynamics):
             estimate is within windows; dead directions have no entropy. It needs `model.operator=batch`. "spectrax":
             the same, but for dead directions, with any operator, and with latent steps' error over the variance of
             latent states: the other latent terms do not see their scale, so small states would make that error small,
-            and leave steps that are decoded well but cannot be repeated. "paper": errors are sums over a state's numbers,
-            means over batch and steps; the estimate is over the batch, whose latent states are gathered on several
-            devices. A variational model needs it, and its errors are the negative logarithms of normal likelihoods.
+            and leave steps that are decoded well but cannot be repeated. "paper": errors are sums over a state's
+            numbers, means over batch and steps; the estimate is over the batch, whose latent states are gathered on
+            several devices. A variational model needs it, and its errors are the negative logarithms of normal
+            likelihoods.
         information: weight of InfoNCE (the paper's alpha).
         linearity: of the latent steps' error (beta); of a variational model, of the divergence of a frame's posterior
             from the step's normal distribution.
         entropy: weight (gamma) of the von Neumann entropy.
         entropy_sign: "paper": the entropy is maximised. "released": it is minimised, as that code does.
+            "none": it has no part in the loss, as with a weight of 0.
         radius: frames to either side that InfoNCE takes for neighbours.
         temperature: by which InfoNCE divides similarities. The released yamls say 0.07, and the code runs with 0.1.
         prior: weight of the divergence of a variational model's posteriors from a standard normal distribution.
@@ -66,7 +69,7 @@ class InformationKoopmanTask(Dynamics):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_choice("task.variant", self.variant, ("spectrax", "paper", "released"))
-        check_choice("task.entropy_sign", self.entropy_sign, ("paper", "released"))
+        check_choice("task.entropy_sign", self.entropy_sign, tuple(_SIGNS))
         if min(self.information, self.entropy, self.prior) < 0 or self.radius < 1 or self.temperature <= 0:
             raise ConfigError(
                 "task.information, task.entropy and task.prior must not be negative, task.radius at least 1, "
@@ -84,8 +87,8 @@ class InformationKoopmanTask(Dynamics):
 
     def weights(self) -> dict[str, float]:
         """Of the terms; that of the entropy is negative where it is maximised."""
-        sign = -1 if self.entropy_sign == "paper" else 1
-        told = {"contrast": self.information, "entropy": sign * self.entropy, "prior": self.prior}
+        entropy = _SIGNS[self.entropy_sign] * self.entropy
+        told = {"contrast": self.information, "entropy": entropy, "prior": self.prior}
         return {**super().weights(), **told}
 
     def weighted(self, terms: Mapping[str, jax.Array]) -> jax.Array:

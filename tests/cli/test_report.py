@@ -12,6 +12,9 @@ import pytest
 from command_line import call, environment
 from run_directories import config, write_run
 
+from spectrax import report
+from spectrax.core.errors import ConfigError
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
@@ -54,6 +57,17 @@ def test_it_writes_three_files_and_says_so(reported):
     assert rows[0]["run_dir"] == "runs/digits/seed 1" and rows[2]["status"] == "unfinished"
     text = (cwd / "runs" / "report.md").read_text()
     assert text.count("\n| `") == 5 and "the best is `digits/seed 1`" in text and "## Over seeds" in text
+
+
+def test_two_metrics_are_set_against_each_other(reported, monkeypatch, capsys):
+    cwd, _ = reported
+    monkeypatch.chdir(cwd)
+    keys = {"runs": "runs/digits", "output": "plot", "scatter": "best.validation.accuracy,final.test.accuracy"}
+    assert report.run(keys, []) == 0 and "plot/report.png" in capsys.readouterr().out
+    assert (cwd / "plot" / "report.png").read_bytes().startswith(b"\x89PNG")
+    for words, said in (("loss", "give two metrics"), ("final.test.acuracy,step", "there is: final.test.accuracy")):
+        with pytest.raises(ConfigError, match=said):
+            report.run({**keys, "scatter": words}, [])
 
 
 def test_a_reader_that_leaves_is_no_traceback(reported, data_dir):

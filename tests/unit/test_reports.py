@@ -20,6 +20,7 @@ from spectrax.reports.charts import charted
 from spectrax.reports.choice import best_so_far
 from spectrax.reports.comparison import compare, differing_keys
 from spectrax.reports.labels import labels
+from spectrax.reports.pairs import pairs
 from spectrax.training.results import Results
 
 HOSTILE = "</script><img src=x onerror=alert(1)>|`[a](b)\"'&amp;"
@@ -199,6 +200,14 @@ def test_runs_that_differ_in_their_seed_alone_are_averaged(sweep):
     assert mean == pytest.approx(statistics.mean(values)) and deviation == pytest.approx(statistics.stdev(values))
     assert math.isnan(group.mean_and_deviation("best.validation.loss")[0])
     assert "| `digits` | `2` | 3 | 0.9210 ± 0.001 |" in table.markdown(found)
+
+
+def test_metrics_are_paired_by_what_differs_but_the_seed(sweep):
+    found = pairs(compare(read_all(sweep)), "best.validation.accuracy", "best.test.accuracy")
+    assert sorted(map(len, found.values())) == [3, 3] and any("shift 2" in label for label in found)
+    points = next(points for label, points in found.items() if "shift 2" in label)
+    assert sorted(across for across, _ in points) == [0.92, 0.921, 0.922]
+    assert sorted(up for _, up in points) == pytest.approx([0.82, 0.821, 0.822])
 
 
 def test_a_run_took_the_time_that_training_told(sweep):
