@@ -4,11 +4,13 @@
 path strings such as `stages/0/blocks/1/mixer/gate`, so integers become digit strings here and turn back on merge.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import jax
 from flax import nnx
+
+from spectrax.core import randomness
 
 Tree = dict[str, Any]
 
@@ -19,6 +21,11 @@ def split_module(module: nnx.Module) -> tuple[Any, Tree, Tree]:
     """Split into (graph definition, parameters, everything else that is state, such as BatchNorm's statistics)."""
     graph, parameters, statistics = nnx.split(module, nnx.Param, ...)
     return graph, _with_string_keys(nnx.to_pure_dict(parameters)), _with_string_keys(nnx.to_pure_dict(statistics))
+
+
+def abstract_module(make_model: Callable[..., nnx.Module]) -> nnx.Module:
+    """What `make_model(rngs=...)` makes, with shapes in place of arrays: nothing is computed or allocated."""
+    return nnx.eval_shape(lambda: make_model(rngs=randomness.parameter_keys(0)))
 
 
 def merge_module(graph: Any, parameters: Tree, statistics: Tree) -> nnx.Module:

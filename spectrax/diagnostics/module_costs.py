@@ -52,7 +52,7 @@ def module_costs(
         run: calls the model, such as `lambda model, x: model(x, train=False, key=None)`.
         inputs: arrays or `jax.ShapeDtypeStruct`s.
     """
-    graph, parameters, statistics = trees.split_module(nnx.eval_shape(lambda: make_model(rngs=nnx.Rngs(0))))
+    graph, parameters, statistics = trees.split_module(trees.abstract_module(make_model))
     weights = (parameters, statistics)
     calls: list[_Call] = []
 

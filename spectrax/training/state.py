@@ -45,12 +45,12 @@ def model_graph(
     make_model: Callable[..., nnx.Module], change: Callable[[nnx.Module], nnx.Module] = lambda model: model
 ) -> Any:
     """The graph definition of the model after a `change`, found without allocating it."""
-    return trees.split_module(change(nnx.eval_shape(lambda: make_model(rngs=nnx.Rngs(0)))))[0]
+    return trees.split_module(change(trees.abstract_module(make_model)))[0]
 
 
 def abstract_weights(make_model: Callable[..., nnx.Module], layout: Layout) -> tuple[Any, Any]:
     """The graph definition, and what `TrainState.evaluated` looks like as shapes with shardings, to restore into."""
-    graph, parameters, statistics = trees.split_module(nnx.eval_shape(lambda: make_model(rngs=nnx.Rngs(0))))
+    graph, parameters, statistics = trees.split_module(trees.abstract_module(make_model))
     weights = {"parameters": parameters, "statistics": statistics}
     return graph, layout.state(weights)
 
@@ -70,7 +70,7 @@ def create_state(
         weights: parameters and statistics instead of drawn ones.
     """
     key = randomness.root_key(seed)
-    model = make_model(rngs=nnx.Rngs(randomness.stream(key, "parameters")))
+    model = make_model(rngs=randomness.parameter_keys(randomness.stream(key, "parameters")))
     graph, parameters, statistics = trees.split_module(model)
     if weights is not None:
         parameters, statistics = weights["parameters"], weights["statistics"]

@@ -1,5 +1,6 @@
 """`spectrax.convert`: an authors' checkpoint becomes a run that computes what theirs did, and goes back to theirs."""
 
+import functools
 import os
 import sys
 from argparse import Namespace
@@ -7,14 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from flax import nnx
 from recorded import official_shapes, recorded
 from safetensors.numpy import load_file, save_file
 from svt_cases import CASES, fill, images
 
 from spectrax import convert
 from spectrax.core.errors import CheckpointError
-from spectrax.core.trees import leaf_paths, split_module
+from spectrax.core.trees import abstract_module, leaf_paths, split_module
 from spectrax.evaluate import load_run
 from spectrax.importers import state_files, verification
 from spectrax.importers import svt as importer
@@ -161,7 +161,7 @@ def test_without_pytorch_its_extra_is_named(source, convert_command, monkeypatch
 def wanted():
     """The weights of the case's model, as shapes."""
     sizes = {"in_channels": 3, **CASES[NAME]}
-    _, parameters, statistics = split_module(nnx.eval_shape(lambda: SVT(**sizes, rngs=nnx.Rngs(0))))
+    _, parameters, statistics = split_module(abstract_module(functools.partial(SVT, **sizes)))
     return {"parameters": parameters, "statistics": statistics}
 
 
@@ -259,7 +259,7 @@ def test_mistakes_are_sentences(source, convert_command, words, code, said):
 @pytest.mark.parametrize("layer", ["wavelet", "fourier", "ffc"])
 def test_what_the_released_code_does_not_have_is_not_exported(layer):
     sizes = {**CASES[NAME], "in_channels": 3, "image_size": 32, "spectral_layer": layer}
-    _, parameters, _ = split_module(nnx.eval_shape(lambda: SVT(**sizes, rngs=nnx.Rngs(0))))
+    _, parameters, _ = split_module(abstract_module(functools.partial(SVT, **sizes)))
     weights = {path: np.broadcast_to(np.float32(0), leaf.shape) for path, leaf in leaf_paths(parameters)}
     with pytest.raises(CheckpointError, match=r"stages/0/blocks/0/mixer.* is"):
         importer.official_state(weights)

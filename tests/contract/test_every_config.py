@@ -4,15 +4,14 @@ import jax
 import numpy as np
 import pytest
 from chosen_options import chosen, home, is_taken
-from flax import nnx
 from omegaconf import OmegaConf
 
 import spectrax
 from spectrax.assembly import assemble
 from spectrax.config import find
-from spectrax.config.build import build
+from spectrax.config.build import build, partial
 from spectrax.config.compose import contract_size
-from spectrax.core.trees import leaf_paths, split_module
+from spectrax.core.trees import abstract_module, leaf_paths, split_module
 from spectrax.training.state import create_state, model_graph
 from spectrax.training.step import StepRule, train_step
 
@@ -158,6 +157,6 @@ def test_one_real_step_has_gradients_everywhere():
 
 def test_models_take_their_sizes_from_the_dataset():
     config = spectrax.compose("svt_digits", ["dataset.num_classes=7", "dataset.image_size=64", "task.class_names=null"])
-    _, parameters, _ = split_module(nnx.eval_shape(lambda: build(config.model, rngs=nnx.Rngs(0))))
+    _, parameters, _ = split_module(abstract_module(partial(config.model)))
     assert parameters["head"]["kernel"].shape[-1] == 7
     assert parameters["stages"]["0"]["blocks"]["0"]["mixer"]["gate"].shape[:2] == (16, 16)

@@ -1,14 +1,15 @@
 """SVT against the released code with the same weights: activations, logits, loss, gradients, running statistics."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from flax import nnx
 from recorded import official_shapes, recorded
 from svt_cases import BOX, CASES, MIXED, TOKENS, TRAINED, fill, images, token_labels
 
-from spectrax.core.trees import leaf_paths, merge_module, split_module
+from spectrax.core.trees import abstract_module, leaf_paths, merge_module, split_module
 from spectrax.importers import svt as importer
 from spectrax.models.svt import SVT
 from spectrax.tasks.classification import cross_entropy
@@ -28,7 +29,7 @@ def official_state(arrays):
 
 def filled(case, arrays, **options):
     """Graph and trees of the case's model, with the released one's weights."""
-    model = nnx.eval_shape(lambda: SVT(in_channels=3, rngs=nnx.Rngs(0), **case, **options))
+    model = abstract_module(functools.partial(SVT, in_channels=3, **case, **options))
     graph, parameters, statistics = split_module(model)
     state = official_state(arrays)
     if not case["token_label"]:

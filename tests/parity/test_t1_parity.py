@@ -1,5 +1,7 @@
 """T1 and T1U against the released code with the same weights: outputs, loss, gradients, running and initial moments."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,7 +11,7 @@ from recorded import official_shapes, recorded
 from t1_cases import CASES, INIT, T1_CASES, T1U_CASES, TRAINED, fields, fill, thumbnail
 
 from spectrax.core.errors import CheckpointError
-from spectrax.core.trees import leaf_paths, merge_module, parameter_count, split_module
+from spectrax.core.trees import abstract_module, leaf_paths, merge_module, parameter_count, split_module
 from spectrax.importers import t1 as importer
 from spectrax.importers.t1 import sizes
 from spectrax.models.t1 import T1
@@ -31,7 +33,7 @@ def official_state(arrays):
 def filled(name, arrays):
     """Graph and trees of the case's model, with the released one's weights."""
     kind = T1U if name in T1U_CASES else T1
-    model = nnx.eval_shape(lambda: kind(**CASES[name], rngs=nnx.Rngs(0)))
+    model = abstract_module(functools.partial(kind, **CASES[name]))
     graph, parameters, statistics = split_module(model)
     converted = importer.convert(official_state(arrays))
     paths = {path: leaf.shape for tree in (parameters, statistics) for path, leaf in leaf_paths(tree)}
@@ -135,14 +137,14 @@ COUNTS = [
 @pytest.mark.parametrize("kind, options, channels, expected", COUNTS)
 def test_published_parameter_counts(kind, options, channels, expected):
     sizes = {"in_channels": channels, "out_channels": channels}
-    model = nnx.eval_shape(lambda: kind(**options, **sizes, rngs=nnx.Rngs(0)))
+    model = abstract_module(functools.partial(kind, **options, **sizes))
     assert parameter_count(split_module(model)[1]) == expected
 
 
 def test_the_parameter_count_of_the_video_network():
     """Two frames of context, and a rectangular frame."""
     sizes = {"grid": [1062, 600], "in_channels": 2, "out_channels": 1, "modes": 384, "channel_exponent": 7}
-    model = nnx.eval_shape(lambda: T1U(**sizes, rngs=nnx.Rngs(0)))
+    model = abstract_module(functools.partial(T1U, **sizes))
     assert parameter_count(split_module(model)[1]) == 56_458_773
 
 

@@ -11,14 +11,13 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from flax import nnx
 from omegaconf import OmegaConf
 
 import spectrax
 from spectrax.assembly import assemble
 from spectrax.config import find
 from spectrax.config.build import build
-from spectrax.core.trees import leaf_paths, parameter_count, split_module
+from spectrax.core.trees import abstract_module, leaf_paths, parameter_count, split_module
 
 GOLDEN = Path(__file__).parent / "golden" / "lsm_darcy.yaml"
 
@@ -147,7 +146,7 @@ def built(name):
     """The config, the dataset and the abstract model."""
     config = composed(name)
     experiment = assemble(config)
-    return config, experiment.dataset, nnx.eval_shape(lambda: experiment.make_model(rngs=nnx.Rngs(0)))
+    return config, experiment.dataset, abstract_module(experiment.make_model)
 
 
 def counted(model, pairs=()):

@@ -1,5 +1,7 @@
 """The isotropic SVT: sizes, what its scatter blocks do, and refusals."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,7 +11,7 @@ from flax import nnx
 import spectrax
 from spectrax.config.build import build, partial
 from spectrax.core.errors import ConfigError
-from spectrax.core.trees import leaf_paths, merge_module, parameter_count, split_module
+from spectrax.core.trees import abstract_module, leaf_paths, merge_module, parameter_count, split_module
 from spectrax.models.svt_isotropic import IsotropicSVT
 
 TINY = {
@@ -25,7 +27,7 @@ def test_parameter_counts_are_near_the_reported_ones(size):
     model = spectrax.compose("svt_imagenet", [f"model=svt_{size}"]).model
     counts = {}
     for model.mixer in ("channel", "channel_token"):
-        abstract = nnx.eval_shape(lambda: partial(model)(rngs=nnx.Rngs(0)))
+        abstract = abstract_module(partial(model))
         counts[model.mixer] = parameter_count(split_module(abstract)[1])
     assert counts["channel_token"] == pytest.approx(1e6 * REPORTED[size], rel=0.02)
     if size == "xs":
@@ -37,7 +39,7 @@ def test_the_recipe_is_that_of_the_skeleton():
     config = spectrax.compose("svt_isotropic")
     assert (config.task.mixup, config.task.cutmix, config.task.erasing) == (0.8, 1.0, 0.0)
     assert config.optimizer.clip_norm == 1.0 and config.loader.repeats == 1
-    parameters = split_module(nnx.eval_shape(lambda: partial(config.model)(rngs=nnx.Rngs(0))))[1]
+    parameters = split_module(abstract_module(partial(config.model)))[1]
     decays = dict(leaf_paths(build(config.optimizer).decay_mask(parameters)))
     many_axes = {path for path, leaf in leaf_paths(parameters) if leaf.ndim > 1}
     assert {path for path in many_axes if not decays[path]} == {"position"}
@@ -69,4 +71,4 @@ def test_gradients_reach_every_weight(mixer):
 )
 def test_sizes_that_do_not_fit_are_named(changes, key):
     with pytest.raises(ConfigError, match=key):
-        nnx.eval_shape(lambda: IsotropicSVT(**{**TINY, **changes}, rngs=nnx.Rngs(0)))
+        abstract_module(functools.partial(IsotropicSVT, **{**TINY, **changes}))
