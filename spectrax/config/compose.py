@@ -1,5 +1,6 @@
 """Composing configs: for a command, for a notebook, and again from a saved run."""
 
+import copy
 import hashlib
 import json
 import logging
@@ -256,23 +257,49 @@ def essence(tree: Any, path: str = "") -> Any:
 
 
 def _hydra_compose(overrides: Sequence[str], whole: bool = False) -> DictConfig:
-    """What Hydra composes; `whole` leaves in what is for the contract tests alone, see `contract_size`."""
+    """What Hydra composes; `whole` leaves in what is for the contract tests alone, see `contract_size`.
+
+    What it composed of the same words from the same files is kept: checking values asks for the config without them,
+    and a sweep for the same choices again and again.
+    """
+    register()
+    known = (tuple(overrides), _files())
+    if known not in _composed:
+        while len(_composed) >= _KEPT:
+            del _composed[next(iter(_composed))]
+        _composed[known] = _newly_composed(overrides)
+    config = copy.deepcopy(_composed[known])
+    if not whole and "model" in config:
+        with open_dict(config):
+            config.model.pop(_CONTRACT, None)
+    return config
+
+
+def _files() -> tuple[Any, ...]:
+    """All files that a config may be composed of, and what tells that one was changed."""
+    folders = [find.experiments(), *find.groups().values()]
+    found = [*find.config_folder().glob("*.yaml"), *(path for folder in folders for path in folder.values())]
+    states = [(str(path), path.stat()) for path in found if path.exists()]
+    return tuple((path, state.st_mtime_ns, state.st_size) for path, state in states)
+
+
+_KEPT = 16
+_composed: dict[tuple[Any, ...], DictConfig] = {}
+"""The last configs that Hydra composed, by words and files."""
+
+
+def _newly_composed(overrides: Sequence[str]) -> DictConfig:
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
     from hydra.errors import HydraException
 
-    register()
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(find.config_folder()), version_base="1.3"):
-            config = hydra_compose("train", overrides=list(overrides))
+            return hydra_compose("train", overrides=list(overrides))
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(f"The config cannot be composed: {str(error).strip()}") from error
-    if not whole and "model" in config:
-        with open_dict(config):
-            config.model.pop(_CONTRACT, None)
-    return config
 
 
 def register() -> None:
