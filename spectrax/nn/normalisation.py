@@ -89,7 +89,7 @@ class BatchNorm(nnx.Module):
     def _move(self, mean: jax.Array, variance: jax.Array, count: int) -> None:
         unbiased = variance * (count / max(count - 1, 1))
         for running, new in ((self.mean, mean), (self.variance, unbiased)):
-            running[...] = (1 - self.momentum) * running[...] + self.momentum * jax.lax.stop_gradient(new)
+            running.set_value((1 - self.momentum) * running[...] + self.momentum * jax.lax.stop_gradient(new))
 
 
 def _moments(

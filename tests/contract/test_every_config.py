@@ -105,8 +105,18 @@ def made_small(name, overrides):
     return [*overrides, *sizes, *(["task.steps=2"] if chosen(name, "task") == "roll_out" else [])]
 
 
+def of_other_parts():
+    """Experiments to be traced: of those of the same model, task and optimizer the first, the others on request."""
+    seen, found = set(), []
+    for name in TRAINED:
+        parts = tuple(chosen(name, group) for group in ("model", "task", "optimizer"))
+        found.append(pytest.param(name, [], marks=[pytest.mark.thorough] if parts in seen else []))
+        seen.add(parts)
+    return found
+
+
 @pytest.mark.parametrize("small", [True, pytest.param(False, marks=pytest.mark.every_experiment)])
-@pytest.mark.parametrize("name, overrides", [*((name, []) for name in TRAINED), RELEASED])
+@pytest.mark.parametrize("name, overrides", [*of_other_parts(), RELEASED])
 def test_a_step_keeps_every_shape_and_dtype_of_the_state(name, overrides, small):
     """What `donate` and an exact resume rest on; parameters are float32 in every precision."""
     overrides = made_small(name, overrides) if small else overrides
