@@ -68,15 +68,18 @@ def raise_all(problems: list[str]) -> None:
 
 
 def _unresolved(config: DictConfig) -> Iterator[str]:
+    lost: dict[str, list[str]] = {}
     for key, _ in flat(OmegaConf.to_container(config, resolve=False)):
         try:
             OmegaConf.select(config, key, throw_on_missing=True, throw_on_resolution_failure=True)
         except InterpolationToMissingValueError:
             continue  # said once, of the value itself
         except InterpolationResolutionError as error:
-            yield f"{key}: {_not_found(config, str(error).splitlines()[0])}"
+            lost.setdefault(_not_found(config, str(error).splitlines()[0]), []).append(key)
         except OmegaConfBaseException:
             yield f"{key} has no value. Give it one: {key}=VALUE."
+    for reason, keys in lost.items():  # many keys may hang on one
+        yield f"{', '.join(keys)}: {reason}"
 
 
 def _not_found(config: DictConfig, reason: str) -> str:

@@ -67,7 +67,10 @@ class IsotropicSVT(nnx.Module):
     ):
         sides = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
         if any(side % patch_size for side in sides):
-            raise ConfigError(f"model.patch_size={patch_size} does not divide the image's sides, {sides}.")
+            raise ConfigError(
+                f"model.patch_size={patch_size} does not divide the image's sides, {sides}: "
+                "choose another dataset.image_size, or another patch."
+            )
         if not 0 <= scatter_blocks <= depth:
             raise ConfigError(f"model.scatter_blocks={scatter_blocks} must be from 0 to model.depth={depth}.")
         if not 0 <= drop_path < 1:

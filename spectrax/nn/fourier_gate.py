@@ -11,6 +11,7 @@ weights; with this filter there are 22,226,928.
 import jax
 from flax import nnx
 
+from spectrax.nn.gate_resizing import check_grid
 from spectrax.ops import fourier
 
 _SCALE = 0.02  # of every initial weight, as in the source
@@ -26,13 +27,14 @@ class FourierGate(nnx.Module):
     """
 
     def __init__(self, channels: int, grid: tuple[int, int], *, dtype: str = "float32", rngs: nnx.Rngs):
-        self.dtype = dtype
+        self.grid, self.dtype = tuple(grid), dtype
         height, width = grid
         shape = (height, width // 2 + 1, channels, 2)
         self.weight = nnx.Param(_SCALE * jax.random.normal(rngs.params(), shape))
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        """(batch, height, width, channels) -> the same shape."""
+        """(batch, height, width, channels) -> the same shape. Raises `ConfigError` for a map of another grid."""
+        check_grid(x.shape[1:3], self.grid, "model.spectral_layer=fourier", "model.spectral_layer=fno")
         spectrum = fourier.rfft2(x, norm="ortho")
         spectrum = spectrum * jax.lax.complex(self.weight[..., 0], self.weight[..., 1])
         return fourier.irfft2(spectrum, s=x.shape[1:3], norm="ortho").astype(self.dtype)

@@ -4,7 +4,24 @@ from typing import Any
 
 import jax
 
-from spectrax.core.errors import CheckpointError
+from spectrax.core.errors import CheckpointError, ConfigError
+
+
+def check_grid(found: tuple[int, ...], known: tuple[int, ...], option: str, other: str) -> None:
+    """Raises `ConfigError` for a map whose size is not that to which the weights of an option are tied.
+
+    Args:
+        found: (height, width) of what the weights meet.
+        known: the same of the weights.
+        option: such as "model.spectral_layer=fourier".
+        other: what takes maps of any size.
+    """
+    if found != known:
+        sizes = ["x".join(map(str, size)) for size in (known, found)]
+        raise ConfigError(
+            f"{option} has a weight for each place of maps of {sizes[0]}, and cannot take maps of {sizes[1]}: "
+            f"keep to model.image_size, or use {other}."
+        )
 
 
 def resized_gate(gate: jax.Array, grid: tuple[int, int]) -> jax.Array:

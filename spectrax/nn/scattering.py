@@ -13,7 +13,7 @@ from flax import nnx
 from spectrax.core.errors import ConfigError
 from spectrax.nn.complex_mixing import ChannelMixing, RowMixing
 from spectrax.nn.depthwise import DepthwiseConv3x3
-from spectrax.nn.gate_resizing import resized_gate
+from spectrax.nn.gate_resizing import check_grid, resized_gate
 from spectrax.ops.dual_tree import dual_tree_2d, inverse_dual_tree_2d
 
 BLOCKS = 4  # groups of channels in Einstein blending
@@ -79,12 +79,7 @@ class ScatterChannelToken(nnx.Module):
         first, second = jnp.split(x, 2, axis=-1)
         convolved = self.convolution(first)
         low, (bands,) = dual_tree_2d(second)
-        if low.shape[1:3] != self.gate.shape[:2]:
-            known, found = ("x".join(map(str, shape)) for shape in (self.gate.shape[:2], low.shape[1:3]))
-            raise ConfigError(
-                f"model.mixer=channel_token has one matrix for each row of maps of {known}, and cannot mix maps of "
-                f"{found}: keep to model.image_size, or use model.mixer=channel."
-            )
+        check_grid(low.shape[1:3], self.gate.shape[:2], "model.mixer=channel_token", "model.mixer=channel")
         bands = self.row_mixing(self.channel_mixing(bands))
         waved = inverse_dual_tree_2d(low * self.gate[...], [bands], size=x.shape[1:3]).astype(self.dtype)
         return jnp.stack([convolved, waved], axis=-1).reshape(x.shape)

@@ -135,6 +135,14 @@ def test_channels_that_do_not_divide_are_named(layer):
         spectral_mixer(layer, "channel", 6, (4, 4), dtype="float32", rngs=nnx.Rngs(0))
 
 
+@pytest.mark.parametrize("layer", ["fourier", "wavelet"])
+def test_weights_of_each_place_refuse_maps_of_another_size(layer):
+    mixer = spectral_mixer(layer, "channel", 8, (4, 6), dtype="float32", rngs=nnx.Rngs(0))
+    assert mixer(normal(1, 4, 6, 8)).shape == (1, 4, 6, 8)
+    with pytest.raises(ConfigError, match=rf"spectral_layer={layer} .* maps of 4x6, .* maps of 4x7"):
+        mixer(normal(1, 4, 7, 8))
+
+
 def test_a_layer_that_is_none_is_refused_with_the_choices():
     with pytest.raises(ConfigError, match=r"model\.spectral_layer.*dtcwt.*fourier.*attention"):
         spectrax.compose("svt_digits", ["model.spectral_layer=dft"])
