@@ -15,6 +15,7 @@ if os.environ["JAX_PLATFORMS"] == "cpu":
 # And a program that one test compiled is not compiled again by another, in whichever process it runs: processes of
 # pytest-xdist inherit the variable.
 import atexit
+import gc
 import logging
 import shutil
 import signal
@@ -28,6 +29,9 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 
 import pytest
+
+# Tracing makes many small objects, and a collection looks at all that earlier tests left in JAX's caches.
+gc.set_threshold(100_000, 20, 50)
 
 # A shell starts what runs in the background with Ctrl-C ignored, and so would be all that the tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

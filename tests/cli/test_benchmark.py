@@ -10,8 +10,7 @@ from command_line import SMALL, call
 def measured(tmp_path_factory, data_dir):
     cwd = tmp_path_factory.mktemp("benchmark")
     words = ["spectrax.benchmark", *SMALL, "seconds=0.1", "output=first.json"]
-    # Here nobody minds how fast it is.
-    code, output = call(words, cwd, data_dir, XLA_FLAGS="--xla_backend_optimization_level=0")
+    code, output = call(words, cwd, data_dir)
     assert code == 0, output
     return cwd, json.loads((cwd / "first.json").read_text()), output
 

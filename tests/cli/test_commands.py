@@ -150,6 +150,7 @@ def test_prepare_prints_the_card_and_is_done_once(tmp_path, data_dir):
     assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "here").rglob("*")}
 
 
+@pytest.mark.thorough
 def test_grain_and_resident_loaders_train_alike(run, tmp_path, data_dir):
     """The same examples in the same order: the losses differ by rounding at most."""
     run_dir, _ = run

@@ -181,6 +181,7 @@ def test_another_config_in_the_same_run_directory_exits_5_with_a_diff(undisturbe
     assert code == 5 and "seed: 0 -> 7" in output and "Traceback" not in output
 
 
+@pytest.mark.thorough
 def test_more_steps_continue_a_finished_run(undisturbed, tmp_path, data_dir):
     arguments = [argument for argument in RUN if not argument.startswith("trainer.steps=")]
     code, output = train(*arguments, "trainer.steps=10", cwd=tmp_path, data_dir=data_dir)

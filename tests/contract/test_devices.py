@@ -74,7 +74,7 @@ def described(mesh, said):
     return "\n  ".join([f"Over {mesh}:", *sorted(lines)])
 
 
-@pytest.mark.parametrize("model", steps.first_of_each_class())
+@pytest.mark.parametrize("model", steps.quick())
 def test_a_class_of_models_moves_no_activations(told, model):
     check_that_no_activation_moves(told["said"][model])
 

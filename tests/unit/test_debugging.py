@@ -27,7 +27,7 @@ PLAIN = {"optimizer": Optimizer(optax.sgd)}
 FEW = {"steps": 4, "steps_per_call": 1, "log_every": 1, "evaluate_every_steps": 4}
 
 
-@pytest.mark.parametrize("mode", ["eager", "nans"])
+@pytest.mark.parametrize("mode", [pytest.param("eager", marks=pytest.mark.thorough), "nans"])
 def test_every_mode_computes_the_same(mode, tmp_path):
     two = {**FEW, **PLAIN, "steps": 2, "evaluate_every_steps": 2}
     for name in (None, mode):
