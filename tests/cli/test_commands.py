@@ -123,6 +123,7 @@ def test_cfg_prints_the_config_and_does_nothing_else(tmp_path, data_dir):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.thorough
 def test_a_sweep_goes_on_past_a_failed_run_and_ends_with_its_code(tmp_path, data_dir):
     """Its words that are no part of Hydra's grammar, paths and packages, are taken as they are."""
     words = [*QUICK, "-m", "trainer.select_by=beauty,accuracy", "allow_packages=[json,csv]"]

@@ -13,6 +13,7 @@ def with_compiler(test):
     return pytest.mark.tpu_compiler(pytest.mark.skipif(absent, reason="needs libtpu, of the extra tpu")(test))
 
 
+@pytest.mark.thorough
 def test_the_total_is_what_training_reports(finished, tmp_path, data_dir):
     code, output = call(["spectrax.describe", *SMALL, "output=found.json", "depth=2"], tmp_path, data_dir)
     assert code == 0, output

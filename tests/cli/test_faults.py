@@ -191,6 +191,7 @@ def test_more_steps_continue_a_finished_run(undisturbed, tmp_path, data_dir):
     assert logged_step(tmp_path / "run") == 20
 
 
+@pytest.mark.thorough
 def test_divergence_exits_4_and_names_the_step(tmp_path, data_dir):
     code, output = train(*RUN, "schedule.peak=1e30", cwd=tmp_path, data_dir=data_dir)
     assert code == 4 and "at step" in output and "first bad leaf" in output and "Traceback" not in output

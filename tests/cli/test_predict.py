@@ -47,6 +47,7 @@ def test_three_pictures_and_three_that_are_none(finished, tmp_path, data_dir):
     assert (tmp_path / "out" / "sheet.png").read_bytes()[:4] == b"\x89PNG"
 
 
+@pytest.mark.thorough
 def test_more_files_than_a_batch_and_an_output_within_the_input(finished, tmp_path, data_dir):
     for index in range(12):
         digit(index)[0].save(tmp_path / f"{index:02}.png")

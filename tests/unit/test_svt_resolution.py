@@ -55,5 +55,5 @@ def test_matrices_over_positions_refuse():
     with pytest.raises(CheckpointError, match="stages/0/blocks/0/mixer mixes the positions of maps of 16x16"):
         at_grid(parameters, shapes_at(96))
     assert dict(leaf_paths(at_grid(parameters, shapes_at(64)))).keys() == dict(leaf_paths(parameters)).keys()
-    with pytest.raises(ConfigError, match=r"cannot mix maps of 24x24.*model\.mixer=channel"):
+    with pytest.raises(ConfigError, match=r"cannot take maps of 24x24.*model\.mixer=channel"):
         jax.eval_shape(lambda: tiny().features(jnp.zeros((1, 96, 96, 1)), train=False))
