@@ -73,7 +73,9 @@ class Layout:
 
     def said_by_each(self, value: int) -> jax.Array:
         """int32 (devices,): what each process says, once for each of its devices."""
-        return jax.make_array_from_callback((self.mesh.size,), self.apart, lambda _: np.full(1, value, np.int32))
+        return _arrived(
+            jax.make_array_from_callback((self.mesh.size,), self.apart, lambda _: np.full(1, value, np.int32))
+        )
 
     def state(self, tree: Any) -> Any:
         """Shapes of parameters or of a train state, with their shardings. Raises `ConfigError`, see `partition`."""
@@ -167,7 +169,7 @@ class Layout:
             shape = [size * (count if number == axis else 1) for number, size in enumerate(np.shape(leaf))]
             return jax.make_array_from_process_local_data(sharding, np.asarray(leaf), tuple(shape))
 
-        return jax.tree.map(put, tree)
+        return _arrived(jax.tree.map(put, tree))
 
     def _ruled(self, path: str, shape: tuple[int, ...]) -> list[str | None]:
         """The partition of the first rule that matches; what is kept for a parameter under its path need not have its
@@ -189,6 +191,12 @@ class Layout:
 
 def _same(tree: Any) -> Any:
     return tree  # a function with a name: JAX compiles it once for the same arrays
+
+
+def _arrived(tree: Any) -> Any:
+    """Arrays of several processes; on CPUs once they are there: a program that waits for its inputs runs beside the next
+    one, whatever `jax_cpu_enable_async_dispatch` says, and the two mix up what they send."""
+    return jax.block_until_ready(tree) if jax.default_backend() == "cpu" else tree
 
 
 def make_layout(

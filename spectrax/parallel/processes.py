@@ -68,7 +68,8 @@ class Processes:
         # A signal is this program's to handle, see `training.preemption`; JAX would take it for itself.
         jax.config.update("jax_enable_preemption_service", False)
         # A CPU device may begin a program while another runs, and two that do not wait for each other's results, such
-        # as those of two batches of an evaluation, would mix up what they send to the other processes.
+        # as those of two batches of an evaluation, would mix up what they send to the other processes. The inputs
+        # have to be there, too, see `layout`.
         jax.config.update("jax_cpu_enable_async_dispatch", False)
         with _giving_up(self.timeout, place.get("coordinator_address", "the address that the cluster names")):
             if place.get("process_id"):

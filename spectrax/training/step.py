@@ -102,11 +102,7 @@ def train_steps(
     the report says whether there is one.
     """
     state, report = _train_steps(rule, loader, state, resident, feeds, count)
-    if stops is None:
-        return state, report
-    # After all else: sums that do not wait for each other, processes on CPUs may send in different orders.
-    report, stops = jax.lax.optimization_barrier((report, stops))
-    return state, {**report, STOP: global_batch.maximum(jnp.max(stops))}
+    return state, report if stops is None else {**report, STOP: global_batch.maximum(jnp.max(stops))}
 
 
 def _train_steps(

@@ -15,6 +15,14 @@ def test_processes_that_were_started_differently_name_the_key(tmp_path, data_dir
     assert not (tmp_path / "run").exists()
 
 
+def test_no_program_runs_beside_another(tmp_path, data_dir):
+    """On CPUs: two at once would mix up what they send, and Gloo would end the processes now and then."""
+    codes, outputs = members.finish(members.start(["arrival"], tmp_path, data_dir))
+    assert codes == [0, 0], "\n".join(outputs)
+    for output in outputs:
+        assert [line for line in output.splitlines() if not line.startswith("[Gloo]")] == ["arrived", "computed"] * 3
+
+
 def test_an_address_that_cannot_be_reached_is_named(tmp_path, data_dir):
     port = members.free_port()
     words = ["processes.timeout=3", f"processes.coordinator=127.0.0.1:{port}", "processes.count=2", "processes.index=1"]
