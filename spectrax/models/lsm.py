@@ -19,7 +19,8 @@ from spectrax.models.unet import check_dimensions
 from spectrax.nn.field_ends import Projection, cropped, padded_at_end, with_coordinates
 from spectrax.nn.latent_spectral_block import LatentSpectralBlock
 from spectrax.nn.linear import uniform_linear
-from spectrax.nn.unet_blocks import LEVELS, Moments, UNetBackbone, level_sizes
+from spectrax.nn.normalisation import Scope
+from spectrax.nn.unet_blocks import LEVELS, UNetBackbone, level_sizes
 
 _COARSEST = 2 ** (LEVELS - 1)  # samples of the finest level that are one of the coarsest
 
@@ -40,8 +41,7 @@ class LSM(nnx.Module):
         heads: of the blocks' attention.
         blocks: false leaves the blocks out: what is left is a U-Net with the same padding.
         hidden: channels of the last network.
-        batch_norm: "global" normalises by the whole batch, "device" by each device's part of it, "example" each example
-            by itself (instance normalisation), as the authors' later library does where a flow is stepped in time.
+        batch_norm: "global" normalises by the whole batch, "device" by each device's part of it.
         dtype: compute dtype; parameters, moments, softmax and transition are float32.
 
     Raises:
@@ -62,7 +62,7 @@ class LSM(nnx.Module):
         heads: int = 8,
         blocks: bool = True,
         hidden: int = 128,
-        batch_norm: Moments = "global",
+        batch_norm: Scope = "global",
         dtype: Literal["float32", "bfloat16"] = "float32",
         rngs: nnx.Rngs,
     ):

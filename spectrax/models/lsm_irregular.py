@@ -17,8 +17,9 @@ from spectrax.nn.field_ends import Projection, coordinates
 from spectrax.nn.gelu import gelu
 from spectrax.nn.latent_spectral_block import LatentSpectralBlock
 from spectrax.nn.linear import uniform_linear
+from spectrax.nn.normalisation import Scope
 from spectrax.nn.point_fourier import GridToPoints, PointsToGrid, check_modes
-from spectrax.nn.unet_blocks import Moments, UNetBackbone, level_sizes
+from spectrax.nn.unet_blocks import UNetBackbone, level_sizes
 
 Inputs = jax.Array | Mapping[str, jax.Array]
 
@@ -39,8 +40,7 @@ class LSMIrregular(nnx.Module):
         hermitian: complete the last spectrum as a real field has it, and not as the released code does, see
             `spectrax.ops.non_uniform.modes_to_points`.
         hidden: channels of the last network.
-        batch_norm: "global" normalises by the whole batch, "device" by each device's part of it, "example" each example
-            by itself (instance normalisation), as the authors' later library does where a flow is stepped in time.
+        batch_norm: "global" normalises by the whole batch, "device" by each device's part of it.
         dtype: compute dtype of the U-Net; the rest is float32.
 
     Raises:
@@ -64,7 +64,7 @@ class LSMIrregular(nnx.Module):
         code_size: int = 42,
         hermitian: bool = False,
         hidden: int = 128,
-        batch_norm: Moments = "global",
+        batch_norm: Scope = "global",
         dtype: Literal["float32", "bfloat16"] = "float32",
         rngs: nnx.Rngs,
     ):

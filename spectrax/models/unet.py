@@ -13,7 +13,8 @@ from flax import nnx
 from spectrax.core.errors import ConfigError
 from spectrax.nn.field_ends import Projection, cropped, padded_at_end, with_coordinates
 from spectrax.nn.linear import uniform_linear
-from spectrax.nn.unet_blocks import Moments, UNetBackbone, level_sizes
+from spectrax.nn.normalisation import Scope
+from spectrax.nn.unet_blocks import UNetBackbone, level_sizes
 
 
 class UNet(nnx.Module):
@@ -25,8 +26,7 @@ class UNet(nnx.Module):
         channels: of the first level; the others have 2, 4, 8 and 8 times as many.
         padding: zeros behind each axis of space, taken off again at the end; null: none.
         hidden: channels of the last network.
-        batch_norm: "global" normalises by the whole batch, "device" by each device's part of it, "example" each example
-            by itself (instance normalisation), as the authors' later library does where a flow is stepped in time.
+        batch_norm: "global" normalises by the whole batch, "device" by each device's part of it.
         dtype: compute dtype; parameters and moments are float32.
 
     Raises:
@@ -42,7 +42,7 @@ class UNet(nnx.Module):
         channels: int,
         padding: Sequence[int] | None = None,
         hidden: int = 128,
-        batch_norm: Moments = "global",
+        batch_norm: Scope = "global",
         dtype: Literal["float32", "bfloat16"] = "float32",
         rngs: nnx.Rngs,
     ):

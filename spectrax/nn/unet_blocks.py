@@ -4,10 +4,8 @@ Source: O. Ronneberger et al., "U-Net", MICCAI 2015, in the form of the released
 high-dimensional PDEs with latent spectral models", ICML 2023. In two or three dimensions.
 """
 
-import functools
 import itertools
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +13,6 @@ from flax import nnx
 
 from spectrax.core.errors import ConfigError
 from spectrax.nn.convolution import Convolution3
-from spectrax.nn.group_norm import GroupNorm
 from spectrax.nn.linear import uniform_linear
 from spectrax.nn.normalisation import BatchNorm, Scope
 from spectrax.ops.interpolation import resize_linear
@@ -23,18 +20,13 @@ from spectrax.ops.interpolation import resize_linear
 LEVELS = 5
 _WIDTHS = (1, 2, 4, 8, 8)  # of the levels, in channels of the first
 
-Moments = Literal[Scope, "example"]
-"""By what maps are normalised: as BatchNorm, or each example by its own moments in training and evaluation alike, which
-a flow needs whose size changes with time: no running moments are right for all of its frames."""
-
 
 class DoubleConvolution(nnx.Module):
-    """Twice a convolution of three samples along every axis, a norm and ReLU.
+    """Twice a convolution of three samples along every axis, BatchNorm and ReLU.
 
     Args:
         in_channels, middle_channels, out_channels: before, between and after the two convolutions.
         dimensions: 2 or 3.
-        scope: of the norm's moments; "example" is instance normalisation, see `Moments`.
     """
 
     def __init__(
@@ -44,22 +36,18 @@ class DoubleConvolution(nnx.Module):
         out_channels: int,
         dimensions: int,
         *,
-        scope: Moments = "global",
+        scope: Scope = "global",
         dtype: str = "float32",
         rngs: nnx.Rngs,
     ):
         sizes = [(in_channels, middle_channels), (middle_channels, out_channels)]
         self.convolutions = nnx.List([Convolution3(*size, dimensions, dtype=dtype, rngs=rngs) for size in sizes])
-        if scope == "example":
-            self.batch_norms = nnx.List([GroupNorm(out, out, dtype=dtype) for _, out in sizes])
-        else:
-            self.batch_norms = nnx.List([BatchNorm(out, dtype=dtype, scope=scope) for _, out in sizes])
+        self.batch_norms = nnx.List([BatchNorm(out, dtype=dtype, scope=scope) for _, out in sizes])
 
     def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
         """(batch, *space, in_channels) -> (batch, *space, out_channels)."""
-        for convolution, norm in zip(self.convolutions, self.batch_norms, strict=True):
-            normalised = functools.partial(norm, train=train) if isinstance(norm, BatchNorm) else norm
-            x = jax.nn.relu(normalised(convolution(x)))
+        for convolution, batch_norm in zip(self.convolutions, self.batch_norms, strict=True):
+            x = jax.nn.relu(batch_norm(convolution(x), train=train))
         return x
 
 
@@ -71,7 +59,7 @@ class UNetBackbone(nnx.Module):
         dimensions: 2 or 3.
         make_skip: from a level's channels, what its map passes on its way across, of which the coarsest level has one
             too; None: the map goes as it is.
-        scope: of the norms' moments, see `spectrax.nn.normalisation` and `Moments`.
+        scope: of BatchNorm's moments, see `spectrax.nn.normalisation`.
         dtype: compute dtype; parameters and moments are float32.
     """
 
@@ -81,7 +69,7 @@ class UNetBackbone(nnx.Module):
         dimensions: int,
         *,
         make_skip: Callable[[int], nnx.Module] | None = None,
-        scope: Moments = "global",
+        scope: Scope = "global",
         dtype: str = "float32",
         rngs: nnx.Rngs,
     ):

@@ -82,21 +82,6 @@ def test_another_grid_than_that_of_training():
         assert jax.eval_shape(call, weights, normal(0, 1, *sizes, 1)).shape == (1, *sizes, 1)
 
 
-@pytest.mark.parametrize("kind", [LSM, UNet])
-def test_normalised_by_example_a_field_is_seen_alike_in_training_and_evaluation_and_among_any_others(kind):
-    graph, parameters, statistics = split_module(small(kind, batch_norm="example"))
-    assert not dict(leaf_paths(statistics)) and parameter_count(parameters) == parameter_count(
-        abstract(lambda: small(kind))[1]
-    )
-    call = jax.jit(lambda x, train: merge_module(graph, parameters, statistics)(x, train=train), static_argnums=1)
-    fields = normal(0, 2, 29, 29, 1)
-    fields[1] *= 9  # such as a later frame of a flow that is driven
-    found = call(fields, True)
-    close(call(fields, False), found)
-    close(call(np.roll(fields, 1, 0), True)[1], found[0])
-    close(jnp.concatenate([call(field[None], True) for field in fields]), found)
-
-
 @pytest.mark.parametrize(
     "changes, said",
     [
