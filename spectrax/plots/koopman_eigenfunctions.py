@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from spectrax.plots import field_drawing as drawing
-from spectrax.plots.koopman_eigenvalues import bare
+from spectrax.plots.bare_axes import bare
 
 __all__ = ["Figure", "curves", "eigenfunctions"]
 

@@ -8,6 +8,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from spectrax.plots import field_drawing as drawing
+from spectrax.plots.bare_axes import bare
 
 __all__ = ["Figure", "by_residual", "circle", "plain", "residual_norm"]
 
@@ -112,10 +113,3 @@ def _frame(axes: Axes, eigenvalues: np.ndarray) -> None:
     axes.set_xlabel("real part")
     axes.set_ylabel("imaginary part")
     bare(axes)
-
-
-def bare(axes: Axes) -> None:
-    """Without the lines above and to the right."""
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    axes.tick_params(labelsize=8)

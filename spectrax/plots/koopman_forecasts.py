@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from spectrax.plots import field_drawing as drawing
-from spectrax.plots.koopman_eigenvalues import bare
+from spectrax.plots.bare_axes import bare
 
 __all__ = ["Figure", "error_against_time", "histograms", "trajectories"]
 

@@ -7,7 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from spectrax.plots import field_drawing as drawing
-from spectrax.plots.koopman_eigenvalues import bare, circle
+from spectrax.plots.bare_axes import bare
+from spectrax.plots.koopman_eigenvalues import circle
 
 __all__ = ["Figure", "twins"]
 

@@ -6,7 +6,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from spectrax.plots.koopman_eigenvalues import bare
+from spectrax.plots.bare_axes import bare
 
 __all__ = ["Figure", "metric_pairs"]
 
