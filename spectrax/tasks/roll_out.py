@@ -47,7 +47,7 @@ class RollOut(OperatorLearning):
         looped: compile one step and loop over it: less to compile, but slow on the CPU, see `advance`.
         increments: the model gives by how much the new frames differ from the window's last one, which is then added.
             An untrained model is near persistence, and what it errs by is a part of a step's change and not of the
-            field. It goes with dataset.normalise=null.
+            field. Not with dataset.normalise.
         quantities: whose drift is told: "scalar", mean and energy; "vorticity", of a plane flow on a periodic grid,
             mean, kinetic energy and enstrophy.
 
@@ -75,6 +75,15 @@ class RollOut(OperatorLearning):
             )
         if self.quantities == "vorticity" and not self.periodic:
             raise ConfigError("task.quantities=vorticity needs a periodic grid: set task.periodic=true.")
+
+    def init(self, model: Any, key: jax.Array) -> dict[str, Any]:
+        """As other tasks; raises `ConfigError` where the model's outputs cannot be changes of a field."""
+        if self.increments and hasattr(model, "normaliser"):
+            raise ConfigError(
+                "task.increments=true adds what the model gives to the last frame, and with dataset.normalise it gives "
+                "whole frames. Set dataset.normalise=null, or task.increments=false."
+            )
+        return super().init(model, key)
 
     @property
     def measures(self) -> Measures:

@@ -131,6 +131,14 @@ def test_increments_are_added_to_the_last_frame(training):
         assert gradient(parts, -0.2, batch, seed) == pytest.approx(gradient(whole, 0.8, batch, seed), rel=1e-4)
 
 
+def test_increments_of_a_model_that_gives_whole_frames_are_refused():
+    model = Factor(0.9)
+    assert RollOut(increments=True).init(model, jax.random.key(0)) == {}
+    model.normaliser = nnx.Dict()
+    with pytest.raises(ConfigError, match=r"dataset\.normalise=null, or task\.increments=false"):
+        RollOut(increments=True).init(model, jax.random.key(0))
+
+
 @pytest.mark.parametrize("training", ["unrolled", "one_step", "push_forward"])
 def test_outputs_outside_the_domain_do_not_count(training):
     batch, task = decaying(0.9), RollOut(training=training)
