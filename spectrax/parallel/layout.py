@@ -194,8 +194,9 @@ def _same(tree: Any) -> Any:
 
 
 def _arrived(tree: Any) -> Any:
-    """Arrays of several processes; on CPUs once they are there: a program that waits for its inputs runs beside the next
-    one, whatever `jax_cpu_enable_async_dispatch` says, and the two mix up what they send."""
+    """Arrays of several processes, on CPUs once they are there. A program that waits for its inputs runs beside the
+    next one, whatever `jax_cpu_enable_async_dispatch` says, and the two mix up what they send.
+    """
     return jax.block_until_ready(tree) if jax.default_backend() == "cpu" else tree
 
 

@@ -138,6 +138,7 @@ def every_model() -> dict[str, Case]:
 
 
 def quick() -> list[str]:
+    """Those of them that have layers of their own."""
     return [name for name in first_of_each_class() if name.removeprefix("model=") not in OF_OTHERS]
 
 
