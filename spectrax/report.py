@@ -62,13 +62,15 @@ def run(keys: "Mapping[str, str]", overrides: list[str]) -> int:
 
 
 def _drawn(output: Path, scattered: "Mapping[str, list[tuple[float, float]]]", names: tuple[str, str]) -> list[str]:
-    """Write the scatter plot; the names of files."""
+    """Write the scatter plot, whole or not at all; the names of files."""
     import numpy as np
 
+    from spectrax.core.files import atomic_write
     from spectrax.plots.metric_pairs import metric_pairs
 
     groups = {label: np.array(values) for label, values in scattered.items()}
-    metric_pairs(groups, *names).savefig(output / "report.png", dpi=120)
+    with atomic_write(output / "report.png") as file:
+        metric_pairs(groups, *names).savefig(file, format="png", dpi=120)
     return ["report.png"]
 
 
