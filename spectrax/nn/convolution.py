@@ -1,22 +1,16 @@
 """Dense convolutions of three samples along every axis, as U-Nets have them.
 
-On one CPU device the gradient of the weights is computed here. XLA's is a convolution whose window is as large as the
-map, which runs at a fifth of the speed of a matrix product. Instead the map is walked in parts whose shifted copies,
-side by side, stay in the processor's cache, and each part adds one matrix product.
+On one CPU device the gradient of the weights is a product of shifted copies (`spectrax.nn.kernel_gradient`).
 """
 
-import itertools
-import math
-
 import jax
-import jax.numpy as jnp
 from flax import nnx
 
 from spectrax.nn import initializers
-from spectrax.parallel.devices import target_platform
+from spectrax.nn.image_groups import alone_on_cpu
+from spectrax.nn.kernel_gradient import kernel_gradient
 
 _DIMENSION_NUMBERS = {2: ("NHWC", "HWIO", "NHWC"), 3: ("NDHWC", "DHWIO", "NDHWC")}
-_PART_BYTES = 2**21  # of shifted copies: what a core's cache holds
 
 
 class Convolution3(nnx.Module):
@@ -58,60 +52,10 @@ def _forward(x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, tuple[jax.Arra
 
 def _backward(saved: tuple[jax.Array, jax.Array], gradient: jax.Array) -> tuple[jax.Array, jax.Array]:
     x, kernel = saved
-    # A batch that is split over devices would be gathered to be walked; in an exported function its size is a symbol.
-    alone = jax.device_count() == 1 and jax.sharding.get_abstract_mesh().size <= 1
-    if target_platform() != "cpu" or not alone or not isinstance(x.shape[0], int):
+    if not alone_on_cpu() or not isinstance(x.shape[0], int):  # in an exported function the batch is a symbol
         return jax.vjp(_convolution, x, kernel)[1](gradient)
     (of_x,) = jax.linear_transpose(lambda x: _convolution(x, kernel), x)(gradient)
-    return of_x, kernel_gradient_by_parts(x, gradient).astype(kernel.dtype)
+    return of_x, kernel_gradient(x, gradient, 3).astype(kernel.dtype)
 
 
 convolution_3.defvjp(_forward, _backward)
-
-
-def kernel_gradient_by_parts(x: jax.Array, gradient: jax.Array, part_bytes: int = _PART_BYTES) -> jax.Array:
-    """The gradient of the weights (3, ..., 3, in, out) float32, from the map and the gradient of the output.
-
-    Args:
-        x: (batch, *space, in).
-        gradient: (batch, *space, out).
-        part_bytes: limit of a part's shifted copies, unless one row of one example needs more.
-    """
-    batch, rows, *others, inputs = x.shape
-    outputs, taps = gradient.shape[-1], 3 ** (x.ndim - 2)
-    row_bytes = math.prod(others) * taps * inputs * x.dtype.itemsize
-    height = _largest_divisor(rows, part_bytes // row_bytes)
-    examples = _largest_divisor(batch, part_bytes // (row_bytes * height))
-    # Without the barrier the padding would be made anew in every part.
-    padded = jax.lax.optimization_barrier(jnp.pad(x, [(0, 0), *[(1, 1)] * (x.ndim - 2), (0, 0)]))
-
-    def add_part(number: jax.Array, total: jax.Array) -> jax.Array:
-        first, row = (number // (rows // height)) * examples, (number % (rows // height)) * height
-        around = _cut(padded, (first, row), (examples, height + 2))
-        here = _cut(gradient, (first, row), (examples, height)).reshape(-1, outputs)
-        sizes = (height, *others)
-        shifted = [_shifted(around, offsets, sizes) for offsets in itertools.product(range(3), repeat=len(sizes))]
-        side_by_side = jnp.concatenate(shifted, axis=-1).reshape(-1, taps * inputs)
-        return total + jax.lax.dot_general(
-            here, side_by_side, (((0,), (0,)), ((), ())), preferred_element_type=jnp.float32
-        )
-
-    parts = (batch // examples) * (rows // height)
-    total = jax.lax.fori_loop(0, parts, add_part, jnp.zeros((outputs, taps * inputs), jnp.float32))
-    return total.T.reshape(*(3,) * (x.ndim - 2), inputs, outputs)
-
-
-def _largest_divisor(number: int, limit: int) -> int:
-    return max(part for part in range(1, number + 1) if number % part == 0 and part <= max(limit, 1))
-
-
-def _cut(x: jax.Array, starts: tuple[jax.Array, ...], sizes: tuple[int, ...]) -> jax.Array:
-    """Of the first axes the parts from `starts` on."""
-    for axis, (start, size) in enumerate(zip(starts, sizes, strict=True)):
-        x = jax.lax.dynamic_slice_in_dim(x, start, size, axis)
-    return x
-
-
-def _shifted(x: jax.Array, offsets: tuple[int, ...], sizes: tuple[int, ...]) -> jax.Array:
-    window = [slice(offset, offset + size) for offset, size in zip(offsets, sizes, strict=True)]
-    return x[(slice(None), *window)]

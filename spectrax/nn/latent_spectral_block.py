@@ -18,6 +18,7 @@ from flax import nnx
 
 from spectrax.core.errors import ConfigError
 from spectrax.nn import initializers
+from spectrax.nn.sine import cosine, sine
 
 
 class LatentSpectralBlock(nnx.Module):
@@ -78,8 +79,10 @@ class LatentSpectralBlock(nnx.Module):
         scores = jnp.einsum("bplc,cs->bpls", patches, asked.astype(self.dtype), preferred_element_type=jnp.float32)
         weights = jax.nn.softmax(scores, axis=2).astype(self.dtype)
         gathered = jnp.einsum("bpls,bplc->bpsc", weights, patches, preferred_element_type=jnp.float32)
-        gathered = gathered.reshape(*gathered.shape[:2], heads, count, channels)
-        values = jnp.einsum("bphkc,chd->bphkd", gathered, kernel[..., 1])
+        # Heads outermost, as the product of each head wants them: left to XLA, samples and channels change places too.
+        gathered = gathered.reshape(-1, heads, count, channels).transpose(1, 0, 2, 3).reshape(heads, -1, channels)
+        values = jnp.einsum("hnc,hcd->hnd", gathered, kernel[..., 1].transpose(1, 0, 2))
+        values = values.reshape(heads, *patches.shape[:2], count, width).transpose(1, 2, 0, 3, 4)
         return values + bias[..., 1] + self.tokens[...]
 
     def _decoded(self, patches: jax.Array, tokens: jax.Array) -> jax.Array:
@@ -88,14 +91,16 @@ class LatentSpectralBlock(nnx.Module):
         channels = patches.shape[-1]
         kernel = self.query.kernel[...].reshape(channels, heads, width)
         bias = self.query.bias[...].reshape(heads, width)
-        asked = jnp.einsum("bphkd,chd->bpchk", tokens, kernel).reshape(*tokens.shape[:2], channels, heads * count)
+        slots = (*tokens.shape[:2], heads * count, channels)
+        asked = jnp.einsum("bphkd,chd->bphkc", tokens, kernel).reshape(slots)
         offset = jnp.einsum("bphkd,hd->bphk", tokens, bias)
-        scores = jnp.einsum("bplc,bpcs->bpls", patches, asked.astype(self.dtype), preferred_element_type=jnp.float32)
+        scores = jnp.einsum("bplc,bpsc->bpls", patches, asked.astype(self.dtype), preferred_element_type=jnp.float32)
         scores = scores.reshape(*scores.shape[:3], heads, count) + offset[:, :, None]
         weights = jax.nn.softmax(scores, axis=-1).astype(self.dtype).reshape(*scores.shape[:3], heads * count)
         # All heads at once: each token stands in its own head's channels, and zeros in the others'.
-        own = jnp.eye(heads)[:, None, :, None]
-        spread = (tokens[..., None, :] * own).reshape(*tokens.shape[:2], heads * count, channels)
+        # A product puts it there: XLA would fuse a choice with the transition, and compute that for the zeros as well.
+        own = jnp.eye(channels).reshape(channels, heads, width)
+        spread = jnp.einsum("bphkd,chd->bphkc", tokens, own).reshape(slots)
         return jnp.einsum("bpls,bpsc->bplc", weights, spread.astype(self.dtype))
 
 
@@ -121,11 +126,11 @@ def spectral_sum(tokens: jax.Array, weights: jax.Array) -> jax.Array:
     bases = weights.shape[-1] // 2
     sines, cosines = jnp.split(weights.reshape(heads, 1, width, 2 * bases), 2, axis=-1)
     angle = (math.pi / bases) * tokens
-    cosine, sine = jnp.cos(angle), jnp.sin(angle)
+    real_part, imaginary_part = cosine(angle), sine(angle)
     # Horner's rule in powers of exp(i angle): one sine and one cosine are all that is evaluated.
     real, imaginary = cosines[..., -1], -sines[..., -1]
     for m in reversed(range(bases - 1)):
-        real, imaginary = real * cosine - imaginary * sine, real * sine + imaginary * cosine
+        real, imaginary = real * real_part - imaginary * imaginary_part, real * imaginary_part + imaginary * real_part
         real, imaginary = real + cosines[..., m], imaginary - sines[..., m]
     return jnp.broadcast_to(real, tokens.shape)
 

@@ -2,7 +2,7 @@
 
 On one CPU device two things are done by hand, for what XLA has is slow. Windows over two channels or to two channels
 become windows over and to eight, four neighbours in a row being one sample (`_in_fours`). And the gradient of the
-weights is a product of shifted copies, made of a few images at a time, which stay in the processor's cache.
+weights is a product of shifted copies (`spectrax.nn.kernel_gradient`).
 """
 
 import functools
@@ -13,7 +13,8 @@ import numpy as np
 from flax import nnx
 
 from spectrax.nn import initializers
-from spectrax.nn.image_groups import alone_on_cpu, images_at_once
+from spectrax.nn.image_groups import alone_on_cpu
+from spectrax.nn.kernel_gradient import kernel_gradient
 
 _NUMBERS = ("NHWC", "HWIO", "NHWC")
 _FEW = 4  # channels up to which four samples become one
@@ -95,35 +96,3 @@ def _in_fours(x: jax.Array, kernel: jax.Array) -> jax.Array:
     wide = wide.reshape(side, 3, _FOUR * inputs, _FOUR * outputs)
     fours = _plain(x.reshape(batch, height, width // _FOUR, _FOUR * inputs), wide)
     return fours.reshape(batch, height, width, outputs)
-
-
-def kernel_gradient(x: jax.Array, gradient: jax.Array, side: int) -> jax.Array:
-    """The gradient of the weights (side, side, in, out) float32, from the map and the gradient of the output.
-
-    Copies of the one with fewer channels, shifted along columns and beside each other, times copies of the other one,
-    shifted along rows.
-
-    Args:
-        x: (batch, height, width, in).
-        gradient: (batch, height, width, out).
-    """
-    if x.shape[-1] > gradient.shape[-1]:
-        # Seen from the output the map is shifted the other way.
-        return kernel_gradient(gradient, x, side)[::-1, ::-1].swapaxes(2, 3)
-    batch, height, width, inputs = x.shape
-    outputs, margin = gradient.shape[-1], side // 2
-    count = images_at_once(batch, height * width * side * (inputs + outputs) * 4, least_bytes=0)
-
-    def add_part(total: jax.Array, part: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
-        tall = jnp.pad(part[0], ((0, 0), (margin, margin), (0, 0), (0, 0)))
-        wide = jnp.pad(part[1], ((0, 0), (0, 0), (margin, margin), (0, 0)))
-        down = jnp.concatenate([tall[:, tap : tap + height] for tap in range(side)], axis=-1)
-        along = jnp.concatenate([wide[:, :, tap : tap + width] for tap in reversed(range(side))], axis=-1)
-        down, along = (copies.reshape(-1, copies.shape[-1]) for copies in (down, along))
-        product = jax.lax.dot_general(down, along, (((0,), (0,)), ((), ())), preferred_element_type=jnp.float32)
-        return total + product, None
-
-    parts = [array.reshape(batch // count, count, *array.shape[1:]) for array in (x, gradient)]
-    start = jnp.zeros((side * inputs, side * outputs), jnp.float32)
-    total = jax.lax.scan(add_part, start, tuple(parts))[0]
-    return total.reshape(side, inputs, side, outputs).transpose(0, 2, 1, 3)

@@ -1,4 +1,4 @@
-"""The sine as an activation, at the speed of a product.
+"""Sine and cosine inside networks, at the speed of a product.
 
 XLA's CPU compiler calls the C library for each sine of float32, which takes longer than the layers around it. There the
 argument is reduced by multiples of pi in three parts (W. Cody and W. Waite, "Software manual for the elementary
@@ -27,17 +27,25 @@ def sine(x: jax.Array) -> jax.Array:
     return sign * rest * _polynomial(rest, _SINE)
 
 
-@sine.defjvp
-def _tangent(primals: tuple[jax.Array], tangents: tuple[jax.Array]) -> tuple[jax.Array, jax.Array]:
-    (x,), (tangent,) = primals, tangents
-    return sine(x), _cosine(x) * tangent
-
-
-def _cosine(x: jax.Array) -> jax.Array:
+@jax.custom_jvp
+def cosine(x: jax.Array) -> jax.Array:
+    """cos(x) of real numbers, of any shape."""
     if not _by_polynomial(x):
         return jnp.cos(x)
     rest, sign = _reduced(x)
     return sign * _polynomial(rest, _COSINE)
+
+
+@sine.defjvp
+def _sine_tangent(primals: tuple[jax.Array], tangents: tuple[jax.Array]) -> tuple[jax.Array, jax.Array]:
+    (x,), (tangent,) = primals, tangents
+    return sine(x), cosine(x) * tangent
+
+
+@cosine.defjvp
+def _cosine_tangent(primals: tuple[jax.Array], tangents: tuple[jax.Array]) -> tuple[jax.Array, jax.Array]:
+    (x,), (tangent,) = primals, tangents
+    return cosine(x), -sine(x) * tangent
 
 
 def _by_polynomial(x: jax.Array) -> bool:

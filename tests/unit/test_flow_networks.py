@@ -10,7 +10,8 @@ from spectrax.core.errors import ConfigError
 from spectrax.nn import flow_networks
 from spectrax.nn.bilinear_doubling import doubled
 from spectrax.nn.flow_networks import FlowDecoder, FlowEncoder
-from spectrax.nn.same_convolution import kernel_gradient, same_convolution
+from spectrax.nn.kernel_gradient import kernel_gradient
+from spectrax.nn.same_convolution import same_convolution
 
 
 def normal(seed, *shape):
@@ -32,13 +33,12 @@ def test_a_convolution_and_its_gradients(side, inputs, outputs):
         np.testing.assert_allclose(found, wanted, atol=1e-3)
 
 
-def test_the_gradient_of_weights_is_added_up_over_parts(monkeypatch):
-    x, gradient = normal(0, 6, 8, 8, 3), normal(1, 6, 8, 8, 4)
-    whole = kernel_gradient(x, gradient, 3)
-    counts = []
-    monkeypatch.setattr("spectrax.nn.same_convolution.images_at_once", lambda *_, **__: counts.append(2) or 2)
-    np.testing.assert_allclose(kernel_gradient(x, gradient, 3), whole, atol=1e-4)
-    assert counts == [2]
+@pytest.mark.parametrize("side, inputs, outputs", [(3, 3, 4), (5, 4, 2)])
+def test_the_gradient_of_weights_is_added_up_over_parts(side, inputs, outputs):
+    x, gradient = normal(0, 6, 8, 8, inputs), normal(1, 6, 8, 8, outputs)
+    whole = kernel_gradient(x, gradient, side)
+    for part_bytes in (1, 8 * 8 * side * (inputs + outputs) * 4 * 2):  # a row; two images
+        np.testing.assert_allclose(kernel_gradient(x, gradient, side, part_bytes), whole, atol=1e-4)
 
 
 def test_doubling_keeps_corners_and_is_exact_for_planes():

@@ -12,7 +12,8 @@ from spectrax.core.trees import leaf_paths, merge_module, parameter_count, split
 from spectrax.models.lsm import LSM
 from spectrax.models.lsm_irregular import LSMIrregular
 from spectrax.models.unet import UNet
-from spectrax.nn.convolution import convolution_3, kernel_gradient_by_parts
+from spectrax.nn.convolution import convolution_3
+from spectrax.nn.kernel_gradient import kernel_gradient
 from spectrax.nn.latent_spectral_block import LatentSpectralBlock, from_patches, spectral_sum, to_patches
 from spectrax.nn.unet_blocks import doubled, halved
 from spectrax.ops.interpolation import linear_matrix, resize_linear
@@ -154,4 +155,4 @@ def test_a_convolutions_gradients(shape, limit):
     ours = jax.vjp(convolution_3, x, kernel)[1](weight)
     close(ours[0], of_x)
     close(ours[1], of_kernel)
-    close(kernel_gradient_by_parts(x, weight, limit), of_kernel)
+    close(kernel_gradient(x, weight, 3, limit), of_kernel)

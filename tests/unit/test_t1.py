@@ -14,7 +14,7 @@ from spectrax.models.dfp_net import PLANS, _interpolation
 from spectrax.models.t1 import T1
 from spectrax.models.t1u import T1U
 from spectrax.nn.mode_mixing import ModeMixing, left_product
-from spectrax.nn.sine import sine
+from spectrax.nn.sine import cosine, sine
 
 SMALL = {
     "grid": [16, 16], "in_channels": 1, "out_channels": 2, "modes": 6, "width": 8, "depth": 3, "head_scale": 0.1,
@@ -177,6 +177,9 @@ def test_the_sine_and_its_derivative(scale):
     value, derivative = jax.jit(lambda x: jax.jvp(sine, (x,), (jnp.ones_like(x),)))(x)
     np.testing.assert_allclose(value, np.sin(x.astype(np.float64)), rtol=2e-7, atol=2e-7 * min(scale, 1))
     np.testing.assert_allclose(derivative, np.cos(x.astype(np.float64)), rtol=0, atol=2e-7)
+    second = jax.jit(lambda x: jax.jvp(cosine, (x,), (jnp.ones_like(x),)))(x)
+    np.testing.assert_array_equal(second[0], derivative)
+    np.testing.assert_array_equal(second[1], -value)
 
 
 def test_the_sine_far_beyond_the_range_of_its_reduction_stays_one():

@@ -1,0 +1,85 @@
+"""The gradient of a convolution's weights on one CPU device, as products of shifted copies.
+
+XLA's own is a convolution whose window is as large as the map, which runs at a fifth of the speed of a matrix product.
+A window of n samples along every axis needs n^axes shifts between the map and the gradient of the output. Here copies
+of the one are shifted along some of the axes, copies of the other along the rest, and a single product of the two holds
+every pair: in the plane 2n copies instead of n^2, and copying is what takes the time.
+"""
+
+import itertools
+import math
+
+import jax
+import jax.numpy as jnp
+
+_PART_BYTES = 2**25  # of copies at a time: products are as fast as of all at once, and memory is bounded
+
+
+def kernel_gradient(x: jax.Array, gradient: jax.Array, side: int, part_bytes: int = _PART_BYTES) -> jax.Array:
+    """The gradient of the weights (side, ..., side, in, out) float32 of a cross-correlation that keeps the map's size.
+
+    Args:
+        x: the map, (batch, *space, in).
+        gradient: of the output, (batch, *space, out).
+        side: of the window, odd.
+        part_bytes: limit of the copies made at a time, unless those of one row of one example need more.
+    """
+    batch, rows, *others, inputs = x.shape
+    outputs, axes, margin = gradient.shape[-1], x.ndim - 2, side // 2
+    # Of an odd number of axes the one with fewer channels is shifted along more. Along the first it is always the map.
+    split = (axes + 1) // 2 if inputs <= outputs else max(axes // 2, 1)
+    of_map, of_gradient = range(split), range(split, axes)
+    row_bytes = math.prod(others) * (side**split * inputs + side ** (axes - split) * outputs) * x.dtype.itemsize
+    height = _largest_divisor(rows, part_bytes // row_bytes)
+    examples = _largest_divisor(batch, part_bytes // (row_bytes * height))
+    parts = (batch // examples) * (rows // height)
+    padded = _padded(x, of_map, margin)
+    if parts > 1:
+        padded = jax.lax.optimization_barrier(padded)  # or every part would make it anew
+
+    def product(first: int | jax.Array, row: int | jax.Array) -> jax.Array:
+        around = _cut(padded, (first, row), (examples, height + 2 * margin))
+        here = _padded(_cut(gradient, (first, row), (examples, height)), of_gradient, margin)
+        sizes = (height, *others)
+        copies = _shifted(around, of_map, sizes, side), _shifted(here, of_gradient, sizes, side, backwards=True)
+        return jax.lax.dot_general(*copies, (((0,), (0,)), ((), ())), preferred_element_type=jnp.float32)
+
+    def add_part(number: jax.Array, total: jax.Array) -> jax.Array:
+        return total + product((number // (rows // height)) * examples, (number % (rows // height)) * height)
+
+    if parts == 1:
+        total = product(0, 0)
+    else:
+        start = jnp.zeros((side**split * inputs, side ** (axes - split) * outputs), jnp.float32)
+        total = jax.lax.fori_loop(0, parts, add_part, start)
+    total = total.reshape(*(side,) * split, inputs, *(side,) * (axes - split), outputs)
+    return jnp.moveaxis(total, split, -2)
+
+
+def _largest_divisor(number: int, limit: int) -> int:
+    return max(part for part in range(1, number + 1) if number % part == 0 and part <= max(limit, 1))
+
+
+def _padded(x: jax.Array, axes: range, margin: int) -> jax.Array:
+    """Zeros around the map along some axes of space."""
+    return jnp.pad(x, [(margin, margin) if axis - 1 in axes else (0, 0) for axis in range(x.ndim)])
+
+
+def _cut(x: jax.Array, starts: tuple[int | jax.Array, ...], sizes: tuple[int, ...]) -> jax.Array:
+    """Of the first axes the parts from `starts` on."""
+    for axis, (start, size) in enumerate(zip(starts, sizes, strict=True)):
+        if size < x.shape[axis]:
+            x = jax.lax.dynamic_slice_in_dim(x, start, size, axis)
+    return x
+
+
+def _shifted(x: jax.Array, axes: range, sizes: tuple[int, ...], side: int, *, backwards: bool = False) -> jax.Array:
+    """(samples, copies * channels): windows of `sizes` at all offsets along some axes of space, side by side."""
+    copies = []
+    for offsets in itertools.product(range(side), repeat=len(axes)):
+        window = [slice(None)] * x.ndim
+        for axis, offset in zip(axes, offsets, strict=True):
+            start = side - 1 - offset if backwards else offset
+            window[1 + axis] = slice(start, start + sizes[axis])
+        copies.append(x[tuple(window)])
+    return jnp.concatenate(copies, axis=-1).reshape(-1, len(copies) * x.shape[-1])
