@@ -1,12 +1,14 @@
 """Dense convolutions of three samples along every axis, as U-Nets have them.
 
-On one CPU device the gradient of the weights is a product of shifted copies (`spectrax.nn.kernel_gradient`).
+On one CPU device the gradient of the weights is a product of shifted copies (`spectrax.nn.kernel_gradient`), and so is
+all of a convolution on a coarse map (`spectrax.nn.coarse_convolution`).
 """
 
 import jax
 from flax import nnx
 
 from spectrax.nn import initializers
+from spectrax.nn.coarse_convolution import coarse_convolution, coarse_map_gradient, is_coarse
 from spectrax.nn.image_groups import alone_on_cpu
 from spectrax.nn.kernel_gradient import kernel_gradient
 
@@ -36,6 +38,8 @@ class Convolution3(nnx.Module):
 @jax.custom_vjp
 def convolution_3(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """(batch, *space, in) and (3, ..., 3, in, out) -> (batch, *space, out), a cross-correlation with zero padding."""
+    if _by_hand(x) and is_coarse(x.shape, kernel.shape):
+        return coarse_convolution(x, kernel)
     return _convolution(x, kernel)
 
 
@@ -46,15 +50,22 @@ def _convolution(x: jax.Array, kernel: jax.Array) -> jax.Array:
     )
 
 
+def _by_hand(x: jax.Array) -> bool:
+    return alone_on_cpu() and isinstance(x.shape[0], int)  # in an exported function the batch is a symbol
+
+
 def _forward(x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
     return convolution_3(x, kernel), (x, kernel)
 
 
 def _backward(saved: tuple[jax.Array, jax.Array], gradient: jax.Array) -> tuple[jax.Array, jax.Array]:
     x, kernel = saved
-    if not alone_on_cpu() or not isinstance(x.shape[0], int):  # in an exported function the batch is a symbol
+    if not _by_hand(x):
         return jax.vjp(_convolution, x, kernel)[1](gradient)
-    (of_x,) = jax.linear_transpose(lambda x: _convolution(x, kernel), x)(gradient)
+    if is_coarse(x.shape, kernel.shape):
+        of_x = coarse_map_gradient(gradient, kernel)
+    else:
+        (of_x,) = jax.linear_transpose(lambda x: _convolution(x, kernel), x)(gradient)
     return of_x, kernel_gradient(x, gradient, 3).astype(kernel.dtype)
 
 

@@ -12,17 +12,20 @@ import math
 import jax
 import jax.numpy as jnp
 
-_PART_BYTES = 2**25  # of copies at a time: products are as fast as of all at once, and memory is bounded
+# Of copies at a time: what a core's cache holds, but so much more than the weights that adding up their gradients costs
+# little, and never so much that memory would tell.
+_LEAST_BYTES, _TIMES_THE_WEIGHTS, _MOST_BYTES = 2**21, 8, 2**25
 
 
-def kernel_gradient(x: jax.Array, gradient: jax.Array, side: int, part_bytes: int = _PART_BYTES) -> jax.Array:
+def kernel_gradient(x: jax.Array, gradient: jax.Array, side: int, part_bytes: int | None = None) -> jax.Array:
     """The gradient of the weights (side, ..., side, in, out) float32 of a cross-correlation that keeps the map's size.
 
     Args:
         x: the map, (batch, *space, in).
         gradient: of the output, (batch, *space, out).
         side: of the window, odd.
-        part_bytes: limit of the copies made at a time, unless those of one row of one example need more.
+        part_bytes: limit of the copies made at a time, unless those of one row of one example need more; None: chosen
+            by the size of the weights.
     """
     batch, rows, *others, inputs = x.shape
     outputs, axes, margin = gradient.shape[-1], x.ndim - 2, side // 2
@@ -30,15 +33,20 @@ def kernel_gradient(x: jax.Array, gradient: jax.Array, side: int, part_bytes: in
     split = (axes + 1) // 2 if inputs <= outputs else max(axes // 2, 1)
     of_map, of_gradient = range(split), range(split, axes)
     row_bytes = math.prod(others) * (side**split * inputs + side ** (axes - split) * outputs) * x.dtype.itemsize
+    if part_bytes is None:
+        weight_bytes = side**axes * inputs * outputs * 4
+        part_bytes = min(max(_LEAST_BYTES, _TIMES_THE_WEIGHTS * weight_bytes), _MOST_BYTES)
     height = _largest_divisor(rows, part_bytes // row_bytes)
     examples = _largest_divisor(batch, part_bytes // (row_bytes * height))
     parts = (batch // examples) * (rows // height)
-    padded = _padded(x, of_map, margin)
-    if parts > 1:
-        padded = jax.lax.optimization_barrier(padded)  # or every part would make it anew
+    # Rows around a part come from the map; where parts are whole examples, each is padded by itself, in the cache.
+    padded = x if height == rows else _padded(x, of_map, margin)
 
     def product(first: int | jax.Array, row: int | jax.Array) -> jax.Array:
-        around = _cut(padded, (first, row), (examples, height + 2 * margin))
+        if height == rows:
+            around = _padded(_cut(x, (first,), (examples,)), of_map, margin)
+        else:
+            around = _cut(padded, (first, row), (examples, height + 2 * margin))
         here = _padded(_cut(gradient, (first, row), (examples, height)), of_gradient, margin)
         sizes = (height, *others)
         copies = _shifted(around, of_map, sizes, side), _shifted(here, of_gradient, sizes, side, backwards=True)
