@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 _KEPT = 16 * 2**30  # bytes of free memory at the heap's end that stay there
-_WISH = ":".join(
+WISH = ":".join(
     f"glibc.malloc.{name}={value}"
     for name, value in {"hugetlb": 1, "arena_max": 1, "mmap_max": 0, "trim_threshold": _KEPT}.items()
 )
@@ -29,7 +29,7 @@ def restart_with_huge_pages() -> None:
     """
     if "GLIBC_TUNABLES" in os.environ or not _is_command(sys.orig_argv) or not _can_be_had():
         return
-    os.environ["GLIBC_TUNABLES"] = _WISH
+    os.environ["GLIBC_TUNABLES"] = WISH
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 

@@ -22,6 +22,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
+from spectrax.core.huge_pages import WISH
+
 Actions = Mapping[str, Callable[[], object]]
 """By name, functions without arguments that do a thing once and return when it is done."""
 
@@ -223,7 +225,8 @@ def _take_turns(roles: list[str], repetitions: int, count: int, unit: str) -> No
 
 
 def _environment() -> dict[str, str]:
-    words = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1", "JAX_PLATFORMS": "cuda" if GPU else "cpu"}
+    # The allocator as our commands set it; theirs gains by it too.
+    words = {"GLIBC_TUNABLES": WISH, "JAX_PLATFORMS": "cuda" if GPU else "cpu"}
     if GPU:
         words["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
         words["JAX_DEFAULT_MATMUL_PRECISION"] = "highest" if PRECISION == "highest" else "default"
