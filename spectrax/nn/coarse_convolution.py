@@ -29,14 +29,15 @@ def coarse_map_gradient(gradient: jax.Array, kernel: jax.Array) -> jax.Array:
     """The gradient of the map (batch, *space, in), from that of the output (batch, *space, out)."""
     inputs, outputs = kernel.shape[-2:]
     flat = gradient.reshape(-1, outputs), kernel.reshape(-1, outputs)
-    of_taps = jax.lax.dot_general(*flat, (((1,), (1,)), ((), ())))
+    of_taps = jax.lax.dot_general(*flat, (((1,), (1,)), ((), ())), preferred_element_type=jnp.float32)
     of_taps = _padded(of_taps.reshape(*gradient.shape[:-1], -1))
     # Seen from the output the map is shifted the other way.
     turned = reversed(list(_shifts(gradient.ndim - 2)))
-    return sum(
+    moved = [
         _window(of_taps, shift, gradient.shape)[..., tap * inputs : (tap + 1) * inputs]
         for tap, shift in enumerate(turned)
-    )
+    ]
+    return sum(moved).astype(gradient.dtype)
 
 
 def _shifts(axes: int) -> Iterator[tuple[int, ...]]:
