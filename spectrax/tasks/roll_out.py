@@ -110,7 +110,7 @@ class RollOut(OperatorLearning):
         return self._advance(model, window, steps, key), target
 
     def _pushed(self, model: Any, batch: Batch, key: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """The first and the last of the steps from a drawn window, with their true frames.
+        """The first and the last of the steps from a window drawn for each example, with their true frames.
 
         Both count: a model that has only ever followed its own predictions errs where it is given the truth, and so at
         every other step of a roll-out.
@@ -124,8 +124,7 @@ class RollOut(OperatorLearning):
                 f"task.push_forward_steps={self.push_forward_steps} of {step} frames reach beyond the target's "
                 f"{batch['target'].shape[-1]} frames. Choose fewer."
             )
-        start = jax.random.randint(randomness.stream(key, "start"), (), 0, latest + 1)
-        taken = jax.lax.dynamic_slice_in_dim(frames, start, width + reach, frames.ndim - 1)
+        taken = _cut_at_random(frames, width + reach, randomness.stream(key, "start"))
         window = self._noisy(taken[..., :width], key)
         first, told = self._advance(model, window, 1, key), taken[..., width : width + step]
         if self.push_forward_steps == 1:
@@ -275,3 +274,13 @@ class RollOut(OperatorLearning):
 def _frames(block: np.ndarray) -> np.ndarray:
     """Time first."""
     return np.moveaxis(block, -1, 0)
+
+
+def _cut_at_random(frames: jax.Array, length: int, key: jax.Array) -> jax.Array:
+    """(batch, *space, frames) -> (batch, *space, length): of each example the frames from a time of its own on."""
+    latest = frames.shape[-1] - length
+    starts = global_batch.draw(
+        lambda key, shape: jax.random.randint(key, shape, 0, latest + 1), key, (frames.shape[0],)
+    )
+    axis = frames.ndim - 2
+    return jax.vmap(lambda own, start: jax.lax.dynamic_slice_in_dim(own, start, length, axis))(frames, starts)
