@@ -1,7 +1,7 @@
 """Convolutions of three samples along every axis on coarse maps with many channels, as products, on one CPU device.
 
-Such a map has fewer samples than channels. Copying it for every shift then costs less than bringing the weights into
-another order, as XLA's convolutions do, for the gradient of the map above all.
+Such a map has, over the batch, at most twice as many samples as channels. Copying it for every shift then costs less
+than bringing the weights into another order, as XLA's convolutions do, for the gradient of the map above all.
 """
 
 import itertools
@@ -29,7 +29,8 @@ def coarse_map_gradient(gradient: jax.Array, kernel: jax.Array) -> jax.Array:
     """The gradient of the map (batch, *space, in), from that of the output (batch, *space, out)."""
     inputs, outputs = kernel.shape[-2:]
     flat = gradient.reshape(-1, outputs), kernel.reshape(-1, outputs)
-    of_taps = jax.lax.dot_general(*flat, (((1,), (1,)), ((), ())), preferred_element_type=jnp.float32)
+    dtype = jnp.promote_types(gradient.dtype, jnp.float32)
+    of_taps = jax.lax.dot_general(*flat, (((1,), (1,)), ((), ())), preferred_element_type=dtype)
     of_taps = _padded(of_taps.reshape(*gradient.shape[:-1], -1))
     # Seen from the output the map is shifted the other way.
     turned = reversed(list(_shifts(gradient.ndim - 2)))

@@ -100,7 +100,7 @@ class LatentSpectralBlock(nnx.Module):
         # All heads at once: each token stands in its own head's channels, and zeros in the others'.
         # A product puts it there: XLA would fuse a choice with the transition, and compute that for the zeros as well.
         own = jnp.eye(channels).reshape(channels, heads, width)
-        spread = jnp.einsum("bphkd,chd->bphkc", tokens, own).reshape(slots)
+        spread = jnp.einsum("bphkd,chd->bphkc", tokens, own, precision=jax.lax.Precision.HIGHEST).reshape(slots)
         return jnp.einsum("bpls,bpsc->bplc", weights, spread.astype(self.dtype))
 
 

@@ -31,7 +31,7 @@ def thin_convolution(x: jax.Array, kernel: jax.Array) -> jax.Array:
 
 
 def thin_kernel_gradient(x: jax.Array, gradient: jax.Array, side: int) -> jax.Array:
-    """The gradient of the weights (side, side, in, out) float32, from the map and the gradient of the output.
+    """The gradient of the weights (side, side, in, out), in float32 at least, from the map and the output's gradient.
 
     The one with few channels is copied for all shifts, the other one not at all.
     """
@@ -40,6 +40,7 @@ def thin_kernel_gradient(x: jax.Array, gradient: jax.Array, side: int) -> jax.Ar
         return thin_kernel_gradient(gradient, x, side)[::-1, ::-1].swapaxes(2, 3)
     batch, height, width, inputs = x.shape
     outputs, margin, columns = gradient.shape[-1], side // 2, width // _FOUR
+    dtype = jnp.promote_types(x.dtype, jnp.float32)
     copies = side * 3 * _FOUR * inputs  # of all rows of the window, and of the fours before, here and after
     count = images_at_once(batch, height * columns * (copies + _FOUR * outputs) * x.dtype.itemsize, least_bytes=0)
 
@@ -48,14 +49,14 @@ def thin_kernel_gradient(x: jax.Array, gradient: jax.Array, side: int) -> jax.Ar
         shifts = [(row, column) for row in range(side) for column in range(3)]
         moved = [fours[:, row : row + height, column : column + columns] for row, column in shifts]
         sides = jnp.concatenate(moved, axis=-1).reshape(-1, copies), part[1].reshape(-1, _FOUR * outputs)
-        product = jax.lax.dot_general(*sides, (((0,), (0,)), ((), ())), preferred_element_type=jnp.float32)
+        product = jax.lax.dot_general(*sides, (((0,), (0,)), ((), ())), preferred_element_type=dtype)
         return total + product, None
 
     parts = [array.reshape(batch // count, count, height, columns, -1) for array in (x, gradient)]
-    total = jax.lax.scan(add_part, jnp.zeros((copies, _FOUR * outputs), jnp.float32), tuple(parts))[0]
+    total = jax.lax.scan(add_part, jnp.zeros((copies, _FOUR * outputs), dtype), tuple(parts))[0]
     reached = slice(_FOUR - margin, 2 * _FOUR + margin)
     of_wide = total.reshape(side, 3 * _FOUR, inputs, _FOUR, outputs)[:, reached]
-    kernel = jax.ShapeDtypeStruct((side, side, inputs, outputs), jnp.float32)
+    kernel = jax.ShapeDtypeStruct((side, side, inputs, outputs), dtype)
     return jax.linear_transpose(lambda kernel: _widened(kernel, _FOUR), kernel)(of_wide)[0]
 
 

@@ -86,7 +86,14 @@ class OperatorLearning:
         return batch["input"]
 
     def init(self, model: Any, key: jax.Array) -> dict[str, Any]:
-        """Operator learning keeps no state of its own."""
+        """No state of its own. Raises `ConfigError` for a model that says it gives something else than is compared."""
+        given = getattr(model, "output", None)
+        wanted = "field" if self.compare_in == "space" else "spectrum"
+        if given in ("field", "spectrum") and given != wanted:
+            raise ConfigError(
+                f"model.output={given} cannot be compared in task.compare_in={self.compare_in}. "
+                f"Set model.output={wanted}, or task.compare_in={'cosine' if given == 'spectrum' else 'space'}."
+            )
         return {}
 
     def loss(

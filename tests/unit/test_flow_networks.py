@@ -1,4 +1,4 @@
-"""Convolutions and doublings of the networks for flows against XLA's convolution and the definition, with gradients."""
+"""Doublings of the networks for flows against the definition, and their points by groups."""
 
 import jax
 import jax.numpy as jnp
@@ -10,35 +10,10 @@ from spectrax.core.errors import ConfigError
 from spectrax.nn import flow_networks
 from spectrax.nn.bilinear_doubling import doubled
 from spectrax.nn.flow_networks import FlowDecoder, FlowEncoder
-from spectrax.nn.kernel_gradient import kernel_gradient
-from spectrax.nn.same_convolution import same_convolution
 
 
 def normal(seed, *shape):
     return jax.random.normal(jax.random.key(seed), shape)
-
-
-@pytest.mark.parametrize("side, inputs, outputs", [(7, 2, 5), (7, 5, 2), (5, 6, 3), (5, 8, 9), (3, 2, 4), (1, 3, 2)])
-def test_a_convolution_and_its_gradients(side, inputs, outputs):
-    """A width of fours, as narrow windows want it, and an odd height."""
-    x, kernel, weight = normal(0, 6, 9, 8, inputs), normal(1, side, side, inputs, outputs), normal(2, 6, 9, 8, outputs)
-
-    def plain(x, kernel):
-        numbers = ("NHWC", "HWIO", "NHWC")
-        return jax.lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=numbers)
-
-    ours, theirs = (jax.vjp(function, x, kernel) for function in (same_convolution, plain))
-    np.testing.assert_allclose(ours[0], theirs[0], atol=2e-4)
-    for found, wanted in zip(ours[1](weight), theirs[1](weight), strict=True):
-        np.testing.assert_allclose(found, wanted, atol=1e-3)
-
-
-@pytest.mark.parametrize("side, inputs, outputs", [(3, 3, 4), (5, 4, 2)])
-def test_the_gradient_of_weights_is_added_up_over_parts(side, inputs, outputs):
-    x, gradient = normal(0, 6, 8, 8, inputs), normal(1, 6, 8, 8, outputs)
-    whole = kernel_gradient(x, gradient, side)
-    for part_bytes in (1, 8 * 8 * side * (inputs + outputs) * 4 * 2):  # a row; two images
-        np.testing.assert_allclose(kernel_gradient(x, gradient, side, part_bytes), whole, atol=1e-4)
 
 
 def test_doubling_keeps_corners_and_is_exact_for_planes():

@@ -12,8 +12,6 @@ from spectrax.core.trees import leaf_paths, merge_module, parameter_count, split
 from spectrax.models.lsm import LSM
 from spectrax.models.lsm_irregular import LSMIrregular
 from spectrax.models.unet import UNet
-from spectrax.nn.convolution import convolution_3
-from spectrax.nn.kernel_gradient import kernel_gradient
 from spectrax.nn.latent_spectral_block import LatentSpectralBlock, from_patches, spectral_sum, to_patches
 from spectrax.nn.unet_blocks import doubled, halved
 from spectrax.ops.interpolation import linear_matrix, resize_linear
@@ -142,19 +140,3 @@ def test_maxima_and_of_equal_ones_the_first_has_the_gradient():
     np.testing.assert_array_equal(halved(x), x[:, :6].reshape(2, 3, 2, 2, 2, 3).max((2, 4)))
     gradient = jax.grad(lambda x: jnp.sum(halved(x)))(jnp.ones((1, 2, 2, 1)))
     np.testing.assert_array_equal(gradient.ravel(), [1, 0, 0, 0])
-
-
-@pytest.mark.parametrize("shape", [(4, 6, 5, 3), (2, 4, 3, 5, 2), (1, 2, 3, 5), (1, 2, 3, 1, 6)])
-@pytest.mark.parametrize("limit", [1, 2000, 2**21])
-def test_a_convolution_and_its_gradients(shape, limit):
-    """The last two maps are coarse."""
-    axes = len(shape) - 2
-    x, kernel, weight = normal(0, *shape), normal(1, *(3,) * axes, shape[-1], 4), normal(2, *shape[:-1], 4)
-    numbers = {2: ("NHWC", "HWIO", "NHWC"), 3: ("NDHWC", "DHWIO", "NDHWC")}[axes]
-    reference = lambda x, k: jax.lax.conv_general_dilated(x, k, (1,) * axes, "SAME", dimension_numbers=numbers)  # noqa: E731
-    of_x, of_kernel = jax.vjp(reference, x, kernel)[1](weight)
-    close(convolution_3(x, kernel), reference(x, kernel))
-    ours = jax.vjp(convolution_3, x, kernel)[1](weight)
-    close(ours[0], of_x)
-    close(ours[1], of_kernel)
-    close(kernel_gradient(x, weight, 3, limit), of_kernel)

@@ -1,5 +1,6 @@
 """The operator-learning task: losses, padded batches, coefficients, domains, figures and tables of fields."""
 
+import types
 from pathlib import Path
 
 import jax
@@ -184,6 +185,15 @@ def test_predicted_fields_are_saved_and_named_in_the_table(tmp_path):
     assert [row["field"] for row in rows] == ["flow_field.npy", "flow_field_2.npy", "c_field.npy"]
     assert rows[0]["mean"] == "2.5" and sorted(p.name for p in tmp_path.iterdir()) == sorted(r["field"] for r in rows)
     np.testing.assert_array_equal(np.load(tmp_path / "flow_field_2.npy"), field)
+
+
+@pytest.mark.parametrize("output, space", [("spectrum", "space"), ("field", "cosine")])
+def test_a_model_that_says_it_gives_something_else_is_refused(output, space):
+    model = types.SimpleNamespace(output=output)
+    with pytest.raises(ConfigError, match=rf"model\.output={output} cannot be compared in task\.compare_in={space}"):
+        OperatorLearning(compare_in=space).init(model, None)
+    other = "cosine" if space == "space" else "space"
+    assert OperatorLearning(compare_in=other).init(model, None) == {}
 
 
 @pytest.mark.parametrize(
