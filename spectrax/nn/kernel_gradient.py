@@ -38,7 +38,11 @@ def kernel_gradient(x: jax.Array, gradient: jax.Array, side: int, part_bytes: in
     if part_bytes is None:
         weight_bytes = side**axes * inputs * outputs * 4
         part_bytes = min(max(_LEAST_BYTES, _TIMES_THE_WEIGHTS * weight_bytes), _MOST_BYTES)
-    height = _largest_divisor(rows, part_bytes // row_bytes)
+    pieces = -(-rows // max(part_bytes // row_bytes, 1))
+    height = -(-rows // pieces)
+    if pieces * height > rows:  # zeros below both add nothing
+        x, gradient = (_longer(array, pieces * height - rows) for array in (x, gradient))
+        rows = pieces * height
     examples = _largest_divisor(batch, part_bytes // (row_bytes * height))
     parts = (batch // examples) * (rows // height)
     # Rows around a part come from the map; where parts are whole examples, each is padded by itself.
@@ -64,6 +68,11 @@ def kernel_gradient(x: jax.Array, gradient: jax.Array, side: int, part_bytes: in
         total = jax.lax.fori_loop(0, parts, add_part, start)
     total = total.reshape(*(side,) * split, inputs, *(side,) * (axes - split), outputs)
     return jnp.moveaxis(total, split, -2)
+
+
+def _longer(x: jax.Array, rows: int) -> jax.Array:
+    """With so many rows of zeros at the end of the first axis of space."""
+    return jnp.pad(x, [(0, 0), (0, rows), *[(0, 0)] * (x.ndim - 2)])
 
 
 def _largest_divisor(number: int, limit: int) -> int:
