@@ -71,6 +71,7 @@ def test_evaluate_where_only_reading_is_allowed(run, tmp_path, data_dir):
     assert code == 1 and "accuracy" in output and "output=FILE" in output and "Traceback" not in output
 
 
+@pytest.mark.thorough
 def test_evaluate_with_data_elsewhere_and_another_batch_size(run, tmp_path, data_dir):
     run_dir, _ = run
     words = [f"checkpoint={run_dir}", "data_dir=moved", "trainer.eval_batch_size=7", "output=out.json"]

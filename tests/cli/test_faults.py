@@ -157,6 +157,7 @@ def test_a_second_process_on_the_same_run_refuses(tmp_path, data_dir):
         first.communicate()
 
 
+@pytest.mark.thorough
 def test_a_finished_run_says_so_and_evaluates_to_the_same_bits(undisturbed, tmp_path, data_dir):
     run_dir, _ = undisturbed
     before = (run_dir / "metrics.csv").read_bytes()

@@ -41,7 +41,8 @@ LAYOUTS = {
     "model": {"data": 2, "fsdp": 2, "model": 2},
     "pmap": {"data": 8, "fsdp": 1, "model": 1},
 }
-OF_OTHERS = {"lsm_irregular", "fno_geo", "svt_b"}  # models made of the layers of others, but for their ends
+# Models made of the layers of others, but for their ends.
+OF_OTHERS = {"consistent_koopman", "fno_geo", "lsm_irregular", "svt_b", "unet"}
 FSDP_MINIMUM = 64  # elements: a tiny model's parameters are to be split as well
 FSDP_SIZES = (1, 2, 4, 8)
 
