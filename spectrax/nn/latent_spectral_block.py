@@ -126,11 +126,11 @@ def spectral_sum(tokens: jax.Array, weights: jax.Array) -> jax.Array:
     bases = weights.shape[-1] // 2
     sines, cosines = jnp.split(weights.reshape(heads, 1, width, 2 * bases), 2, axis=-1)
     angle = (math.pi / bases) * tokens
-    real_part, imaginary_part = cosine(angle), sine(angle)
+    cos, sin = cosine(angle), sine(angle)
     # Horner's rule in powers of exp(i angle): one sine and one cosine are all that is evaluated.
     real, imaginary = cosines[..., -1], -sines[..., -1]
     for m in reversed(range(bases - 1)):
-        real, imaginary = real * real_part - imaginary * imaginary_part, real * imaginary_part + imaginary * real_part
+        real, imaginary = real * cos - imaginary * sin, real * sin + imaginary * cos
         real, imaginary = real + cosines[..., m], imaginary - sines[..., m]
     return jnp.broadcast_to(real, tokens.shape)
 

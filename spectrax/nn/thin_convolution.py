@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from spectrax.nn.image_groups import images_at_once
+from spectrax.nn.shifted_copies import padded, shifted_copies
 
 _FOUR = 4  # neighbours, of which a window may reach over the next ones
 _LANES = 16  # numbers of a vector instruction
@@ -41,14 +42,13 @@ def thin_kernel_gradient(x: jax.Array, gradient: jax.Array, side: int) -> jax.Ar
     batch, height, width, inputs = x.shape
     outputs, margin, columns = gradient.shape[-1], side // 2, width // _FOUR
     dtype = jnp.promote_types(x.dtype, jnp.float32)
-    copies = side * 3 * _FOUR * inputs  # of all rows of the window, and of the fours before, here and after
+    window = (side, 3)  # all rows of the kernel's, and the fours before, here and after
+    copies = side * 3 * _FOUR * inputs
     count = images_at_once(batch, height * columns * (copies + _FOUR * outputs) * x.dtype.itemsize, least_bytes=0)
 
     def add_part(total: jax.Array, part: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
-        fours = jnp.pad(part[0], ((0, 0), (margin, margin), (1, 1), (0, 0)))
-        shifts = [(row, column) for row in range(side) for column in range(3)]
-        moved = [fours[:, row : row + height, column : column + columns] for row, column in shifts]
-        sides = jnp.concatenate(moved, axis=-1).reshape(-1, copies), part[1].reshape(-1, _FOUR * outputs)
+        fours = shifted_copies(padded(part[0], window), (height, columns), window)
+        sides = fours, part[1].reshape(-1, _FOUR * outputs)
         product = jax.lax.dot_general(*sides, (((0,), (0,)), ((), ())), preferred_element_type=dtype)
         return total + product, None
 
