@@ -22,8 +22,6 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
-from spectrax.core.huge_pages import WISH
-
 Actions = Mapping[str, Callable[[], object]]
 """By name, functions without arguments that do a thing once and return when it is done."""
 
@@ -225,6 +223,8 @@ def _take_turns(roles: list[str], repetitions: int, count: int, unit: str) -> No
 
 
 def _environment() -> dict[str, str]:
+    from spectrax.core.huge_pages import WISH  # here, for one code is measured where there is no spectrax
+
     # The allocator as our commands set it; theirs gains by it too.
     words = {"GLIBC_TUNABLES": WISH, "JAX_PLATFORMS": "cuda" if GPU else "cpu"}
     if GPU:
