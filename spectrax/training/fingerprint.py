@@ -25,6 +25,7 @@ def fingerprints(tree: Any) -> dict[str, int]:
     return {path: int(value) for path, value in zip(named, values, strict=True)}
 
 
+@jax.jit  # traced and compiled once for leaves of one shape
 def _fingerprint(leaf: jax.Array) -> jax.Array:
     bits = _bits(leaf)
     position = jnp.zeros(leaf.shape, jnp.uint32)

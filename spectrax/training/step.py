@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -109,19 +110,22 @@ def _train_steps(
     rule: StepRule, loader: Loader, state: TrainState, resident: Any, feeds: Any, count: jax.Array
 ) -> tuple[TrainState, Mapping[str, jax.Array]]:
 
-    def fetch(index: jax.Array) -> Batch:
+    def fetch(index: int | jax.Array) -> Batch:
         return loader.fetch(resident, jax.tree.map(lambda leaf: leaf[index], feeds))
 
     length = jax.tree.leaves(feeds)[0].shape[0]
     if length == 1:
         return train_step(rule, state, fetch(0))
 
+    # Traced once: for the metrics' shapes, and known again in the loop.
+    step = jax.jit(functools.partial(train_step, rule))
+
     def body(index: jax.Array, carry: tuple[TrainState, Any]) -> tuple[TrainState, Any]:
         state, running = carry
-        state, metrics = train_step(rule, state, fetch(index))
+        state, metrics = step(state, fetch(index))
         return state, finite.accumulate(running, metrics, count)
 
-    shapes = jax.eval_shape(lambda: train_step(rule, state, fetch(0))[1])
+    _, shapes = jax.eval_shape(lambda: step(state, fetch(0)))
     return jax.lax.fori_loop(0, count, body, (state, finite.zeros(shapes)))
 
 

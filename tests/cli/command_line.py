@@ -16,7 +16,8 @@ SMALL = [
     "schedule=constant",  # so that runs of every length share one compiled program
 ]
 # How they compile: optimized a little, as many of them run what one of them compiled.
-COMPILED = os.environ.get("XLA_FLAGS", "").replace("optimization_level=0", "optimization_level=1")
+PLAINLY = os.environ.get("XLA_FLAGS", "")
+COMPILED = PLAINLY.replace("optimization_level=0", "optimization_level=1")
 # Nothing watched, nothing drawn.
 PLAIN = ["callback=[]", "trainer.figures=false"]
 

@@ -38,10 +38,9 @@ def assert_same_run(first, second):
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory, data_dir):
     cwd = tmp_path_factory.mktemp("undisturbed")
-    began = time.monotonic()
     code, output = train(*RUN, cwd=cwd, data_dir=data_dir)
     assert code == 0, output
-    return cwd / "run", time.monotonic() - began
+    return cwd / "run"
 
 
 def wait_for(condition, process, seconds=240):
@@ -64,8 +63,13 @@ def saved_steps(run_dir):
     return [path for path in Path(run_dir, "checkpoints").glob("step_*") if path.name.removeprefix("step_").isdigit()]
 
 
-def test_sigkill_at_random_moments_leaves_a_bit_identical_run(undisturbed, tmp_path, data_dir):
-    run_dir, _ = undisturbed
+def test_a_polite_signal_and_sigkills_at_random_moments_leave_a_bit_identical_run(undisturbed, tmp_path, data_dir):
+    process = start(["spectrax.train", *SMALL, *RUN], tmp_path, data_dir)
+    wait_for(lambda: logged_step(tmp_path / "run") >= 10, process)
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 75, output
+    assert "Run the same command to continue" in output and "Traceback" not in output
     moments = random.Random(0)
     for kill in range(KILLS):
         process = start(["spectrax.train", *SMALL, *RUN], tmp_path, data_dir)
@@ -78,20 +82,8 @@ def test_sigkill_at_random_moments_leaves_a_bit_identical_run(undisturbed, tmp_p
         process.communicate()
         assert process.returncode in (-signal.SIGKILL, 0), f"kill {kill}"
     code, output = train(*RUN, cwd=tmp_path, data_dir=data_dir)
-    assert code == 0, output
-    assert_same_run(run_dir, tmp_path / "run")
-
-
-def test_a_polite_signal_saves_exits_75_and_continues(undisturbed, tmp_path, data_dir):
-    process = start(["spectrax.train", *SMALL, *RUN], tmp_path, data_dir)
-    wait_for(lambda: logged_step(tmp_path / "run") >= 15, process)
-    process.send_signal(signal.SIGTERM)
-    output, _ = process.communicate(timeout=120)
-    assert process.returncode == 75, output
-    assert "Run the same command to continue" in output and "Traceback" not in output
-    code, output = train(*RUN, cwd=tmp_path, data_dir=data_dir)
-    assert code == 0 and "Continuing from step" in output
-    assert_same_run(undisturbed[0], tmp_path / "run")
+    assert code == 0 and "Continuing from step" in output, output
+    assert_same_run(undisturbed, tmp_path / "run")
 
 
 def children(process):
@@ -159,7 +151,7 @@ def test_a_second_process_on_the_same_run_refuses(tmp_path, data_dir):
 
 @pytest.mark.thorough
 def test_a_finished_run_says_so_and_evaluates_to_the_same_bits(undisturbed, tmp_path, data_dir):
-    run_dir, _ = undisturbed
+    run_dir = undisturbed
     before = (run_dir / "metrics.csv").read_bytes()
     code, output = train(*RUN, cwd=run_dir.parent, data_dir=data_dir)
     assert code == 0 and "nothing was left to do" in output
@@ -177,7 +169,7 @@ def test_a_finished_run_says_so_and_evaluates_to_the_same_bits(undisturbed, tmp_
 
 
 def test_another_config_in_the_same_run_directory_exits_5_with_a_diff(undisturbed, data_dir):
-    run_dir, _ = undisturbed
+    run_dir = undisturbed
     code, output = train(*RUN, "seed=7", cwd=run_dir.parent, data_dir=data_dir)
     assert code == 5 and "seed: 0 -> 7" in output and "Traceback" not in output
 

@@ -124,7 +124,7 @@ def suite() -> dict[str, Case]:
     layouts = {"model": (1, 2)}
     return {
         **{name: case for name, case in models(layouts, plain=True).items() if name in quick()},
-        "token labelling": Case("svt_imagenet", None, {"data": (1, 2)}, plain=True),
+        "token labelling": Case("svt_imagenet", None, {"data": (1,)}, plain=True),
         "spectrax.ops": Mixer("svt_digits", None, {"data": (1, 2), "fsdp": (1,), "pmap": (1,)}, augmented=True),
         "jax.numpy": Mixer("svt_digits", None, {"data": (1, 2)}, transforms=jnp.fft),
     }
