@@ -41,7 +41,7 @@ def test_singular_values_and_solutions_keep_their_digits(condition, kind, monkey
     rows = ill_conditioned(900, 20, condition, kind)
     wanted = np.random.default_rng(1).standard_normal((20, 3))
     kept = taken(rows, rows @ wanted, 150)
-    assert len(seen) == 1  # of the first piece: the others are like it
+    assert not seen  # a sample of the first piece tells the directions of all
     factor = kept.factor()
     values = np.linalg.svd(factor.root, compute_uv=False)
     np.testing.assert_allclose(values, np.geomspace(1, 1 / condition, 20), rtol=1e-14 * condition, atol=1e-15)
@@ -60,7 +60,21 @@ def test_rows_unlike_those_before_are_reflected(monkeypatch):
     rows[:100, 3] *= 1e-9
     sides = generator.standard_normal((400, 2))
     factor = taken(rows, sides, 100).factor()
-    assert len(seen) == 2  # and what comes afterwards is no news
+    assert len(seen) == 1  # and what comes afterwards is no news
+    found = np.linalg.solve(factor.root, factor.sides)
+    np.testing.assert_allclose(found, np.linalg.lstsq(rows, sides)[0], rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("share, reflected", [(1e-4, 0), (1e-9, 1)])
+def test_a_first_piece_that_is_not_like_its_sample(share, reflected, monkeypatch):
+    """Every second row is sampled. What those hardly have is refined from the others, unless it is nearly nothing."""
+    seen = reflections(monkeypatch)
+    generator = np.random.default_rng(0)
+    rows = generator.standard_normal((30, 6))
+    rows[::2, 3] *= share
+    sides = generator.standard_normal((30, 2))
+    factor = taken(rows, sides, 30).factor()
+    assert len(seen) == reflected
     found = np.linalg.solve(factor.root, factor.sides)
     np.testing.assert_allclose(found, np.linalg.lstsq(rows, sides)[0], rtol=0, atol=1e-14)
 
