@@ -37,10 +37,10 @@ class EDMD:
 
     Attributes:
         dictionary: of `spectrax.estimators.dictionaries`; fitted to the (first batch of the) pairs where it has to be.
-        solver: "qr", which keeps all digits however near linear dependence the functions are: the first chunk is
-            factored by reflections and makes the others well-conditioned, whose Gram matrices lose none then (see
-            `spectrax.estimators.orthogonal`); "gram", eigenvalues of G truncated, about twice as fast, and without the
-            growing eigenvalues that functions near linear dependence cause; "ridge", (G + ridge tr(G) / N)^-1 A.
+        solver: "qr", which keeps all digits however near linear dependence the functions are: the first chunk makes
+            all well-conditioned, whose Gram matrices lose none then (see `spectrax.estimators.orthogonal`); "gram",
+            eigenvalues of G truncated, about twice as fast, and without the growing eigenvalues that functions near
+            linear dependence cause; "ridge", (G + ridge tr(G) / N)^-1 A.
         rtol: "gram": eigenvalues of G below it, relative to the largest, are dropped (None: 1e-10); "qr": singular
             values of the dictionary matrix are (None: what rounding makes of them).
         ridge: of "ridge".
