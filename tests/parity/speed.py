@@ -5,6 +5,10 @@ itself again as each of the two. They take turns, so that both meet the same moo
 is the same for both. Reported are medians, what their code takes over what ours takes, and the most memory that each
 process held, its compiler's included.
 
+SPEED_ALLOCATOR says how memory is taken: by "ours", which is the default, as our commands set it, for both codes, for
+theirs gains by it too; by "plain" with pages of 4 KiB for both; by "own" each as its users start it, ours the one way
+and theirs the other.
+
 With SPEED_DEVICE=gpu both compute on a GPU, in float32 as it is usual there, products and convolutions in TF32, or with
 SPEED_PRECISION=bfloat16 in that, or with SPEED_PRECISION=highest in float32 throughout. Their code then runs twice, as
 it is and, unless SPEED_COMPILED=0, under `torch.compile`; an action is repeated before it is waited for, and memory is
@@ -27,6 +31,7 @@ Actions = Mapping[str, Callable[[], object]]
 
 GPU = os.environ.get("SPEED_DEVICE") == "gpu"
 PRECISION = os.environ.get("SPEED_PRECISION", "float32")
+ALLOCATOR = os.environ.get("SPEED_ALLOCATOR", "ours")
 _COMPILED = "theirs compiled"
 ROUNDS = 20 if GPU else 1  # of an action, before it is waited for
 _REST = 0.3  # seconds before each timing, until threads of the other code sleep
@@ -198,12 +203,10 @@ def _peak_memory(role: str) -> float:
 
 
 def _take_turns(roles: list[str], repetitions: int, count: int, unit: str) -> None:
-    environment = {**_environment(), **os.environ}
-    workers = {role: _started(role, environment) for role in roles}
+    workers = {role: _started(role, _environment(role)) for role in roles}
     actions = {role: json.loads(worker.stdout.readline()) for role, worker in workers.items()}
-    print(f"GLIBC_TUNABLES={environment['GLIBC_TUNABLES']}")
     where = f"GPU, {PRECISION}" if GPU else f"{cores()} cores"
-    print(f"load before: {os.getloadavg()[0]:.2f}; {where}; {count} {unit} at a time")
+    print(f"load before: {os.getloadavg()[0]:.2f}; {where}; {count} {unit} at a time; allocator: {ALLOCATOR}")
     for action in actions["ours"]:
         times = {role: [] for role in workers}
         for _ in range(repetitions + 1):
@@ -222,15 +225,23 @@ def _take_turns(roles: list[str], repetitions: int, count: int, unit: str) -> No
         worker.wait()
 
 
-def _environment() -> dict[str, str]:
-    from spectrax.core.huge_pages import WISH  # here, for one code is measured where there is no spectrax
-
-    # The allocator as our commands set it; theirs gains by it too.
-    words = {"GLIBC_TUNABLES": WISH, "JAX_PLATFORMS": "cuda" if GPU else "cpu"}
+def _environment(role: str) -> dict[str, str]:
+    words = {"JAX_PLATFORMS": "cuda" if GPU else "cpu"}
     if GPU:
         words["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
         words["JAX_DEFAULT_MATMUL_PRECISION"] = "highest" if PRECISION == "highest" else "default"
-    return words
+    return {**words, **os.environ, "GLIBC_TUNABLES": _tunables(role)}
+
+
+def _tunables(role: str) -> str:
+    """For the C library's allocator."""
+    if ALLOCATOR not in ("ours", "plain", "own"):
+        sys.exit(f"SPEED_ALLOCATOR={ALLOCATOR} should be ours, plain or own.")
+    if ALLOCATOR == "plain" or (ALLOCATOR == "own" and role != "ours"):
+        return ""
+    from spectrax.core.huge_pages import WISH  # here, for one code is measured where there is no spectrax
+
+    return WISH
 
 
 def _started(role: str, environment: Mapping[str, str]) -> subprocess.Popen:
