@@ -130,13 +130,14 @@ class FlowDecoder(nnx.Module):
         if count == batch:
             return _perceptron(x, weights, lambda x, kernel, bias: product(x, kernel) + bias)
 
+        turned = [(kernel.T, bias[:, None]) for kernel, bias in weights]
+
         @jax.checkpoint
         def group(x: jax.Array) -> jax.Array:
-            x = x.reshape(-1, channels).T
-            return _perceptron(x, weights, lambda x, kernel, bias: product(kernel.T, x) + bias[:, None]).T
+            return _perceptron(x, turned, lambda x, kernel, bias: product(kernel, x) + bias)
 
-        groups = x.reshape(batch // count, count, height, width, channels)
-        return jax.lax.map(group, groups).reshape(x.shape)
+        groups = x.reshape(batch // count, count * height * width, channels)
+        return jax.lax.map(group, groups.swapaxes(1, 2)).swapaxes(1, 2).reshape(x.shape)
 
     def __call__(self, z: jax.Array) -> jax.Array:
         """(batch, latent) -> (batch, height, width, channels) float32."""
