@@ -24,7 +24,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, TextIO
+from typing import Any, NoReturn, TextIO
 
 Actions = Mapping[str, Callable[[], object]]
 """By name, functions without arguments that do a thing once and return when it is done."""
@@ -204,7 +204,7 @@ def _peak_memory(role: str) -> float:
 
 def _take_turns(roles: list[str], repetitions: int, count: int, unit: str) -> None:
     workers = {role: _started(role, _environment(role)) for role in roles}
-    actions = {role: json.loads(worker.stdout.readline()) for role, worker in workers.items()}
+    actions = {role: json.loads(worker.stdout.readline() or _ended(role)) for role, worker in workers.items()}
     where = f"GPU, {PRECISION}" if GPU else f"{cores()} cores"
     print(f"load before: {os.getloadavg()[0]:.2f}; {where}; {count} {unit} at a time; allocator: {ALLOCATOR}")
     for action in actions["ours"]:
@@ -223,6 +223,10 @@ def _take_turns(roles: list[str], repetitions: int, count: int, unit: str) -> No
     for worker in workers.values():
         worker.stdin.close()
         worker.wait()
+
+
+def _ended(role: str) -> NoReturn:
+    sys.exit(f"{role}: the process ended before it could begin, for the reason above.")
 
 
 def _environment(role: str) -> dict[str, str]:
