@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator
 from spectrax.core.errors import ConfigError
 from spectrax.estimators.dictionaries.monomials import Monomials
 from spectrax.estimators.edmd import EDMD
-from spectrax.estimators.snapshots import Pairs, delayed
+from spectrax.estimators.snapshots import Pairs, check_parting, delayed
 from spectrax.estimators.spectrum import KoopmanSpectrum
 
 
@@ -28,7 +28,7 @@ class Koopman(BaseEstimator):
         delays: states in a row that are one state, earliest first (Hankel-DMD and its like).
         held_out: fraction of the pairs that are kept from the fit for residuals, drawn at random: of a trajectory their
             neighbours are fitted to. For a sterner test call `spectrum_.verified` with pairs of another trajectory.
-            0: there are no residuals, and `eigenvalues_` says so.
+            0: there are no residuals, and `eigenvalues_` says so; for quadrature rules, whose nodes belong together.
         seed: of what is drawn: held-out pairs, centres, features.
 
     Attributes:
@@ -48,10 +48,11 @@ class Koopman(BaseEstimator):
         X (pairs, dimension) and images y of the same shape; a `Pairs` is taken as it is.
 
         Args:
-            sample_weight: (pairs,) quadrature weights, with `y`.
+            sample_weight: (pairs,) quadrature weights, with `y`; they need `held_out=0`.
 
         Raises:
-            ConfigError: when shapes do not fit, a value is not finite, there are too few pairs, or `estimator` is none.
+            ConfigError: when shapes do not fit, a value is not finite, there are too few pairs, pairs with weights are
+                to be held out, or `estimator` is none.
         """
         estimator = EDMD(Monomials(degree=1)) if self.estimator is None else self.estimator
         if isinstance(estimator, type) or not hasattr(estimator, "fit"):
@@ -132,6 +133,7 @@ class Koopman(BaseEstimator):
         """Those to fit to, and those held out."""
         if not 0 <= self.held_out < 1:
             raise ConfigError(f"held_out={self.held_out} is no fraction. Give a number from 0 to below 1.")
+        check_parting(pairs, self.held_out)
         count = round(self.held_out * len(pairs))
         if not count:
             return pairs, None

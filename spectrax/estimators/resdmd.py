@@ -15,7 +15,7 @@ from spectrax.core.errors import ConfigError
 from spectrax.estimators.compression import compression, state_coefficients
 from spectrax.estimators.dictionaries.dictionary import fit_dictionary
 from spectrax.estimators.qr import RANK_TOLERANCE, factors
-from spectrax.estimators.snapshots import Pairs
+from spectrax.estimators.snapshots import Pairs, check_parting
 from spectrax.estimators.spectrum import KoopmanSpectrum
 
 
@@ -27,8 +27,8 @@ class ResDMD:
         dictionary: of `spectrax.estimators.dictionaries`; fitted to the first of the pairs here, where it has to be.
         threshold: largest residual of an eigenpair that is kept as spectrum, see `kept`.
         held_out: the fraction of pairs, drawn at random, that residuals are computed from. 0: all pairs serve both,
-            which says little unless they are many more than functions; for quadrature rules, whose nodes belong
-            together.
+            which says little unless they are many more than functions; quadrature rules, whose nodes belong together,
+            need it.
         tolerance: singular values of the dictionary below it, relative to the largest, are dropped.
         chunk: pairs in memory at a time.
     """
@@ -49,8 +49,8 @@ class ResDMD:
         """All eigenpairs with their residuals. Pairs with second images: those of the averaged operator.
 
         Raises:
-            ConfigError: when fewer pairs than functions are left to either end. Warns where the dictionary is
-                ill-conditioned or rank-deficient at them.
+            ConfigError: when fewer pairs than functions are left to either end, or pairs with weights are to be held
+                out. Warns where the dictionary is ill-conditioned or rank-deficient at them.
         """
         fitted_to, tested_on = self._parts(pairs, seed)
         dictionary = fit_dictionary(self.dictionary, fitted_to.x, seed)
@@ -75,6 +75,7 @@ class ResDMD:
     def _parts(self, pairs: Pairs, seed: int) -> tuple[Pairs, Pairs]:
         if self.held_out == 0:
             return pairs, pairs
+        check_parting(pairs, self.held_out)
         shuffled = np.random.default_rng(seed).permutation(len(pairs))
         count = round(self.held_out * len(pairs))
         if not 0 < count < len(pairs):

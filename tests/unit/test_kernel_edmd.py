@@ -6,6 +6,7 @@ import pytest
 from sklearn.base import clone
 
 from spectrax.core.errors import ConfigError
+from spectrax.estimators.dictionaries.legendre import Legendre
 from spectrax.estimators.dictionaries.monomials import Monomials
 from spectrax.estimators.dmd import DMD
 from spectrax.estimators.edmd import EDMD
@@ -15,7 +16,7 @@ from spectrax.estimators.kernels import Kernel
 from spectrax.estimators.mpedmd import MeasurePreservingEDMD
 from spectrax.estimators.precision import double_precision
 from spectrax.estimators.resdmd import ResDMD
-from spectrax.estimators.snapshots import Pairs
+from spectrax.estimators.snapshots import Pairs, gauss_legendre
 
 MATRIX = np.array([[0.9, 0.2], [0.0, 0.6]])
 GENERATOR = np.random.default_rng(0)
@@ -107,6 +108,8 @@ def test_predictions_are_read_from_kernels():
         (lambda: Koopman(DMD(), held_out=0).fit(PAIRS).eigenvalues_, "verified"),
         (lambda: Koopman(DMD(), held_out=1.0).fit(PAIRS), "no fraction"),
         (lambda: Koopman().fit(np.ones((9, 2)), sample_weight=np.ones(8)), "as y"),
+        (lambda: Koopman().fit(X, PAIRS.y, np.ones(60)), "quadrature rule.*held_out=0"),
+        (lambda: Koopman(ResDMD(Monomials(1))).fit(X, PAIRS.y, np.ones(60)), "quadrature rule.*held_out=0"),
         (lambda: Koopman().fit([]), "no trajectory"),
         (lambda: Koopman().fit(np.ones(9)), r"shape \[9\]"),
         (lambda: Koopman().fit([["a", "b"]] * 9), "states are numbers"),
@@ -148,3 +151,12 @@ def test_the_front_takes_delays_and_single_trajectories():
     model = Koopman(DMD(), delays=2).fit(wave)
     assert abs(model.eigenvalues_[:, None] - np.exp([0.7j, -0.7j])).min(0).max() < 1e-10 and model.n_features_in_ == 1
     np.testing.assert_allclose(model.forecast(wave[:2].T, 3)[0, :, 1], wave[2:5, 0], atol=1e-10)
+
+
+def test_the_front_keeps_a_quadrature_rule_whole():
+    """The Gauss map on 40 Legendre polynomials, orthonormal by 100 nodes and by no part of them."""
+    nodes, weights = gauss_legendre(-1.0, 0.0, 100)
+    images = np.exp(-2 * nodes**2) - 1 - np.exp(-2)
+    found = Koopman(EDMD(Legendre(39, lower=-1.0, upper=0.0)), held_out=0).fit(nodes[:, None], images[:, None], weights)
+    spectrum = found.spectrum_.unverified()
+    assert abs(spectrum.eigenvalues).max() < 1.001 and spectrum.condition < 1 + 1e-10
