@@ -154,6 +154,16 @@ def test_dependent_functions_are_left_out_with_a_warning():
         assert len(spectrum.eigenvalues) == 3 and distance(spectrum.eigenvalues, [1, 0.9, 0.6]) < 1e-12
 
 
+@pytest.mark.parametrize("count, difference", [(300, 1e-12), (30_000, 1e-12), (300, 1e-16), (30_000, 1e-16)])
+def test_how_many_functions_are_kept_is_no_matter_of_how_many_pairs(count, difference):
+    """Of three functions, two of which differ by more than rounding or by less."""
+    x = np.random.default_rng(0).uniform(-1, 1, (count, 2))
+    near = np.stack([x[:, 0], x[:, 1], x[:, 0] + difference * x[:, 1] ** 2], axis=1)
+    with pytest.warns(UserWarning, match="ill-conditioned" if difference > 1e-15 else "left out"):
+        found = EDMD(Monomials(1, constant=False)).fit(Pairs(near, near / 2))
+    assert len(found.unverified().eigenvalues) == (3 if difference > 1e-15 else 2)
+
+
 def test_states_in_float32_are_told_where_it_matters():
     x = np.random.default_rng(0).uniform(-1, 1, (200, 1)).astype(np.float32)
     pairs = Pairs(x, x / 2)
