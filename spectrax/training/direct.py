@@ -35,6 +35,7 @@ class Direct:
 
     The run directory is that of every run. What was fitted lies in `checkpoints/step_1/fitted.npz`, documents of the
     task, such as `certificate.json`, beside the summary. A run that was interrupted goes on with what it had fitted.
+    Estimators compute on the host of each process; the log tells of devices that a mesh leaves idle.
 
     Attributes:
         eval_batch_size: examples per batch where a task forecasts; changes no metric by more than rounding.
@@ -61,6 +62,7 @@ class Direct:
         """Fit, judge, draw and write; or find that it was done.
 
         Raises:
+            ConfigError: when there are no training examples, or the mesh is to split what has no parts.
             NonFiniteLoss: when what was fitted is not finite.
         """
         _check(experiment)
@@ -68,6 +70,7 @@ class Direct:
         finished = _finished(home)
         if finished is not None:
             return finished
+        _tell_of_idle(experiment.layout.mesh.size)
         began = time.perf_counter()
         writers = Writers(experiment.writers if agreement.is_writer() else [])
         with _warnings_logged(), contextlib.ExitStack() as opened:
@@ -172,6 +175,18 @@ def count(fitted: Any) -> int:
 def _check(experiment: Experiment) -> None:
     if not experiment.dataset.spec.splits.get("train"):
         raise ConfigError("The dataset has no training examples. Choose another dataset.")
+    split = {axis: size for axis, size in experiment.layout.mesh.shape.items() if axis != "data" and size > 1}
+    for axis, size in split.items():
+        raise ConfigError(
+            f"mesh.{axis}={size} splits parameters over devices, and trainer=direct has none: it fits on the host. "
+            "Leave it out."
+        )
+
+
+def _tell_of_idle(devices: int) -> None:
+    """Told and not refused: a mesh takes all devices of a machine unless it is told otherwise."""
+    if devices > 1:
+        logger.warning("trainer=direct fits on the host: the %d devices of the mesh stay idle.", devices)
 
 
 def _arrays(value: Any) -> list[np.ndarray]:

@@ -4,6 +4,8 @@ import csv
 import dataclasses
 import functools
 import json
+import math
+import types
 import warnings
 from typing import Any
 
@@ -60,7 +62,7 @@ class Regression:
         return Judgement({"loss": error}, {"line": Figure}, {"verdict": {"split": split, "error": error}})
 
 
-def experiment(tmp_path, make=LeastSquares, dataset=None, task=None):
+def experiment(tmp_path, make=LeastSquares, dataset=None, task=None, layout=None):
     return Experiment(
         name="line",
         run_dir=tmp_path,
@@ -69,7 +71,7 @@ def experiment(tmp_path, make=LeastSquares, dataset=None, task=None):
         dataset=dataset or Points(),
         loader=None,
         task=task or Regression(),
-        layout=make_layout(),
+        layout=layout or make_layout(),
         writers=[CsvWriter()],
     )
 
@@ -138,6 +140,20 @@ def test_what_is_not_finite_is_not_kept(tmp_path):
 def test_a_dataset_without_training_examples_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="no training examples"):
         Direct().run(experiment(tmp_path, dataset=Points(splits=("test",))))
+
+
+def several_devices(**axes):
+    """As much of a layout as a direct run looks at, of more devices than there are here."""
+    shape = {"data": 1, "fsdp": 1, "model": 1, **axes}
+    return types.SimpleNamespace(mesh=types.SimpleNamespace(shape=shape, size=math.prod(shape.values())))
+
+
+def test_a_mesh_is_not_ignored_without_a_word(tmp_path, warned, fits):
+    with pytest.raises(ConfigError, match=r"mesh\.fsdp=4 .* trainer=direct"):
+        Direct().run(experiment(tmp_path, layout=several_devices(fsdp=4)))
+    assert fits == []
+    Direct(figures=False).run(experiment(tmp_path, layout=several_devices(data=4)))
+    assert fits == [7] and warned == ["trainer=direct fits on the host: the 4 devices of the mesh stay idle."]
 
 
 @dataclasses.dataclass(frozen=True)
