@@ -68,6 +68,8 @@ class ClassicFNO(nnx.Module):
         self.axes, self.dtype = len(grid), dtype
         if not 1 <= self.axes <= 3:
             raise ConfigError(f"model.grid={list(grid)}: fields of 1, 2 or 3 axes are wanted. See `dataset.grid`.")
+        if layers < 2:
+            raise ConfigError(f"model.layers={layers}: the first and the last layer are two. Set it to 2 or more.")
         self.padding = _padding(padding, padding_order, self.axes)
         kept = both_ends(_modes(modes, self.axes))
         options = {"dtype": dtype, "rngs": rngs}

@@ -158,6 +158,12 @@ def test_any_grid_is_taken(make):
         model(normal(0, 2, 12, 1))
 
 
+@pytest.mark.parametrize("layers", [0, 1])
+def test_fewer_layers_than_two_are_refused(layers):
+    with pytest.raises(ConfigError, match=rf"model\.layers={layers}: "):
+        ClassicFNO(grid=(12, 12), **CLASSIC, layers=layers, rngs=nnx.Rngs(0))
+
+
 def test_padding_as_released_is_from_the_last_axis_to_the_first():
     natural = ClassicFNO(grid=(9, 8), **CLASSIC, padding=(2, 3), rngs=nnx.Rngs(0))
     released = ClassicFNO(grid=(9, 8), **CLASSIC, padding=(3, 2), padding_order="released", rngs=nnx.Rngs(0))
