@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import jax
 import jax.numpy as jnp
@@ -13,12 +13,15 @@ from spectrax.core.errors import ConfigError
 from spectrax.core.protocols import Batch
 from spectrax.diagnostics import field_errors
 from spectrax.ops import cosine
+from spectrax.ops.choices import check_choice
 from spectrax.parallel import global_batch
 from spectrax.plots import field_panels
 from spectrax.tasks import field_figures, field_metrics
 from spectrax.tasks.field_metrics import Measures
 
 Objective = Literal["relative_l2", "h1", "mean_squared"]
+Reduction = Literal["mean", "sum"]
+Space = Literal["space", "cosine"]
 Geometry = Literal["grid", "mesh", "points"]
 EXAMPLES_DRAWN = 16  # of the probe batch: figures choose among these, for whole fields cost much
 
@@ -51,12 +54,12 @@ class OperatorLearning:
         view: (x from, x to, y from, y to), the part of meshes and clouds that figures show; None for all.
 
     Raises:
-        ConfigError: for values that do not go together.
+        ConfigError: for words that are none of those above, and values that do not go together.
     """
 
     objective: Objective = "relative_l2"
-    reduction: Literal["mean", "sum"] = "mean"
-    compare_in: Literal["space", "cosine"] = "space"
+    reduction: Reduction = "mean"
+    compare_in: Space = "space"
     geometry: Geometry = "grid"
     periodic: bool = False
     bands: Sequence[float] = (4, 12)
@@ -65,6 +68,10 @@ class OperatorLearning:
     view: Sequence[float] | None = None
 
     def __post_init__(self) -> None:
+        check_choice("task.objective", self.objective, get_args(Objective))
+        check_choice("task.reduction", self.reduction, get_args(Reduction))
+        check_choice("task.compare_in", self.compare_in, get_args(Space))
+        check_choice("task.geometry", self.geometry, get_args(Geometry))
         if self.objective == "h1" and (self.geometry == "points" or self.compare_in == "cosine"):
             raise ConfigError("task.objective=h1 needs a grid and task.compare_in=space. Choose relative_l2.")
         if self.compare_in == "cosine" and self.geometry == "points":

@@ -199,6 +199,10 @@ def test_a_model_that_says_it_gives_something_else_is_refused(output, space):
 @pytest.mark.parametrize(
     "changes, words",
     [
+        ({"objective": "h2"}, r"task\.objective='h2' is none of: relative_l2, h1, mean_squared"),
+        ({"reduction": "max"}, r"task\.reduction='max' is none of: mean, sum"),
+        ({"compare_in": "fourier"}, r"task\.compare_in='fourier' is none of: space, cosine"),
+        ({"geometry": "graph"}, r"task\.geometry='graph' is none of: grid, mesh, points"),
         ({"objective": "h1", "geometry": "points"}, r"task\.objective=h1"),
         ({"compare_in": "cosine", "geometry": "points"}, r"task\.compare_in=cosine"),
         ({"bands": (12, 4)}, r"task\.bands"),
