@@ -13,17 +13,25 @@ __all__ = ["Figure", "error_against_time", "spectra"]
 _FLOOR = 1e-10  # of the strongest wave: what lies below is rounding
 
 
-def spectra(wavenumbers: np.ndarray, energies: Mapping[str, np.ndarray], bands: Mapping[str, float]) -> Figure:
+def spectra(
+    wavenumbers: np.ndarray,
+    energies: Mapping[str, np.ndarray],
+    bands: Mapping[str, float],
+    titles: tuple[str, str] = ("", ""),
+) -> Figure:
     """Energy by radial wavenumber, and beside it the error of each band.
 
     Args:
         wavenumbers: (shells,), in periods along a side.
         energies: "truth", "prediction" and "error", (shells,) each.
         bands: name of the band to its error relative to the whole target.
+        titles: of both.
     """
     figure = Figure(figsize=(9.5, 3.8), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
     _energies(left, wavenumbers, energies)
+    left.set_title(titles[0], fontsize=10)
+    right.set_title(titles[1], fontsize=10)
     places = np.arange(len(bands))
     bars = right.bar(places, list(bands.values()), 0.62, color=drawing.ERROR)
     right.bar_label(bars, [f"{value:.2g}" for value in bands.values()], fontsize=8, padding=2)

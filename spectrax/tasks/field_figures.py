@@ -40,8 +40,11 @@ def examples(
     return field_panels.compared(panels, view)
 
 
-def spectra(totals: Mapping[str, np.ndarray], measures: Measures) -> dict[str, field_curves.Figure]:
-    """{"spectra": energies by wavenumber and errors by band}, over a whole split; {} where there are none."""
+def spectra(
+    totals: Mapping[str, np.ndarray], measures: Measures, titles: tuple[str, str] = ("", "")
+) -> dict[str, field_curves.Figure]:
+    """{"spectra": energies by wavenumber and errors by band}, over a whole split; {} where there are none. Titles say
+    of what they are, where that is not the same."""
     energies = field_metrics.curves(totals, field_metrics.SPECTRA)
     if not energies:
         return {}
@@ -51,7 +54,7 @@ def spectra(totals: Mapping[str, np.ndarray], measures: Measures) -> dict[str, f
     bands = {
         name.removeprefix("band_").replace("_", " "): means[f"relative_l2_{name}"] for name in measures.band_names()
     }
-    return {"spectra": field_curves.spectra(shells, energies, bands)}
+    return {"spectra": field_curves.spectra(shells, energies, bands, titles)}
 
 
 def rows(field: np.ndarray, channels: Sequence[str] | None) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@ fed back to it."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +13,7 @@ from spectrax.core import randomness
 from spectrax.core.errors import ConfigError
 from spectrax.core.protocols import Batch
 from spectrax.diagnostics import field_errors, field_spectra
+from spectrax.ops.choices import check_choice
 from spectrax.parallel import global_batch
 from spectrax.plots import field_animation, field_curves
 from spectrax.tasks import field_figures, field_metrics
@@ -20,6 +21,8 @@ from spectrax.tasks.field_metrics import Measures
 from spectrax.tasks.operator_learning import EXAMPLES_DRAWN, OperatorLearning, check_shapes
 from spectrax.tasks.stepping import advance
 
+Training = Literal["unrolled", "push_forward", "one_step"]
+Quantities = Literal["scalar", "vorticity"]
 PERSISTENCE = "persistence"
 
 
@@ -33,7 +36,10 @@ class RollOut(OperatorLearning):
 
     Attributes:
         frames_per_step: output channels of the model.
-        steps: how often it is applied in training by `unrolled`; None for all of the target. Evaluation rolls out all.
+        steps: how often it is applied in training by `unrolled`, and how many steps are taken by `one_step`; None for
+            all of the target. Of no meaning to `push_forward`. Evaluation rolls out all.
+        predicted_frames: how many frames `predict` gives, and exports do; None for as many as the window has. The
+            config sets it to what evaluation scores.
         training: "unrolled": from the window given on, the gradient going through all steps; the loss is the sum over
             steps (LSM's and FNO's released recipe). "push_forward": of `push_forward_steps` steps, from a window that
             is drawn among the true frames, the first and the last count, and no gradient goes from one to the other:
@@ -52,26 +58,31 @@ class RollOut(OperatorLearning):
             mean, kinetic energy and enstrophy.
 
     Raises:
-        ConfigError: for values that do not go together.
+        ConfigError: for words that are none of those above, and values that do not go together.
     """
 
     frames_per_step: int = 1
     steps: int | None = None
-    training: Literal["unrolled", "push_forward", "one_step"] = "unrolled"
+    predicted_frames: int | None = None
+    training: Training = "unrolled"
     push_forward_steps: int = 2
     pushed_noise: float = 0.0
     remat: bool = False
     looped: bool = False
     increments: bool = False
-    quantities: Literal["scalar", "vorticity"] = "scalar"
+    quantities: Quantities = "scalar"
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_choice("task.training", self.training, get_args(Training))
+        check_choice("task.quantities", self.quantities, get_args(Quantities))
         if self.compare_in != "space" or self.geometry != "grid":
             raise ConfigError("task=roll_out is for grids in space: set task.compare_in=space and task.geometry=grid.")
-        if min(self.frames_per_step, self.push_forward_steps, self.steps or 1) < 1 or self.pushed_noise < 0:
+        counts = [self.frames_per_step, self.push_forward_steps, self.steps, self.predicted_frames]
+        if min(count for count in counts if count is not None) < 1 or self.pushed_noise < 0:
             raise ConfigError(
-                "task.frames_per_step, task.steps and task.push_forward_steps must be at least 1, task.pushed_noise 0."
+                "task.frames_per_step, task.steps, task.predicted_frames and task.push_forward_steps must be at least "
+                "1, task.pushed_noise 0."
             )
         if self.quantities == "vorticity" and not self.periodic:
             raise ConfigError("task.quantities=vorticity needs a periodic grid: set task.periodic=true.")
@@ -190,12 +201,14 @@ class RollOut(OperatorLearning):
         check_shapes(field, target)
         still = jnp.broadcast_to(batch["input"][..., -1:], target.shape)
         by_step = {"": self._by_step(field, target), f"{PERSISTENCE}_": self._by_step(still, target)}
+        last = by_step[""].shape[1]
         each = {
             "loss": sum(self.errors(p, t) for p, t in zip(self._split(field), self._split(target), strict=True)),
             **self.measures(field, target, batch.get("domain")),
             f"{PERSISTENCE}_relative_l2": field_errors.relative_l2(still, target),
             **{f"{field_metrics.CURVES}{name}relative_l2": errors for name, errors in by_step.items()},
-            **{f"relative_l2_step_{step + 1}": by_step[""][:, step] for step in range(by_step[""].shape[1])},
+            **{f"relative_l2_step_{step + 1}": by_step[""][:, step] for step in range(last)},
+            f"{PERSISTENCE}_relative_l2_step_{last}": by_step[f"{PERSISTENCE}_"][:, -1],
             **self.measures.spectra(field[..., -1:], target[..., -1:]),
             **self._drift(field[..., -1:], target[..., -1:]),
         }
@@ -226,9 +239,11 @@ class RollOut(OperatorLearning):
         return {f"{name}_drift": jnp.abs(found[name] - true[name])[:, 0] / size[name][:, 0] for name in true}
 
     def predict(self, model: Any, inputs: Any) -> dict[str, jax.Array]:
-        """The frames that follow, (batch, *space, frames): as many as `steps` say, or as the window has."""
-        steps = self.steps or max(1, inputs.shape[-1] // self.frames_per_step)
-        return {"field": advance(model, inputs, steps, train=False, key=None, **self._stepping)}
+        """The frames that follow, (batch, *space, frames): `predicted_frames`, or as many as the window has."""
+        frames = self.predicted_frames or inputs.shape[-1]
+        steps = -(-frames // self.frames_per_step)
+        field = advance(model, inputs, steps, train=False, key=None, **self._stepping)
+        return {"field": field[..., :frames]}
 
     def rows(self, outputs: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
         """Of each example its frames and, of the last one, least, mean and largest value."""
@@ -241,8 +256,8 @@ class RollOut(OperatorLearning):
         return super().sheet(inputs, last, names)
 
     def figures(self, predict: Callable[[Any], Any], batch: Batch, totals: Mapping[str, np.ndarray]) -> dict[str, Any]:
-        """Frames of the median of some examples, also as an animation; energy by wavenumber at the last step; the error
-        against time."""
+        """Frames of the median of some examples, also as an animation; energy by wavenumber at the last step beside
+        the error of all steps by band; the error against time."""
         batch = {name: np.asarray(values)[:EXAMPLES_DRAWN] for name, values in batch.items()}
         target = batch["target"]
         field = self._continued(predict, batch)
@@ -260,7 +275,7 @@ class RollOut(OperatorLearning):
             drawn["predictions"] = field_animation.strips(truth, frames, steps)
         if truth.ndim == 3:
             drawn["roll_out"] = field_animation.animation(truth, frames, steps)
-        return drawn | field_figures.spectra(totals, self.measures)
+        return drawn | field_figures.spectra(totals, self.measures, titles=("the last step", "all steps together"))
 
     def _continued(self, predict: Callable[[Any], Any], batch: Batch) -> np.ndarray:
         """Predictions as long as the target: what `predict` gives, and again from its last frames."""

@@ -137,7 +137,8 @@ LSM = {
 FOLLOWS = re.compile(
     r"experiment$|dataset\b|model\.(?:_target_|contract|grid|in_channels|out_channels)\b"
     r"|model\.(?:latent_grid|modes|patch|padding|deformation|code_size|hermitian)$"
-    r"|task\.(?:_target_|frames_per_step|steps|training|push_forward_steps|pushed_noise|remat|looped|increments)$"
+    r"|task\.(?:_target_|frames_per_step|steps|predicted_frames|training|push_forward_steps|pushed_noise)$"
+    r"|task\.(?:remat|looped|increments)$"
 )
 OF_A_RECIPE = {"model.channels", "schedule.peak", "trainer.schedule.peak"}
 
@@ -242,6 +243,18 @@ def test_every_published_recipe_of_lsm_has_a_small_twin_on_data_made_here():
         assert "published" in one["dataset"]["source"]["_target_"]
         assert "published" not in other["dataset"]["source"]["_target_"]
         assert "small" in find.first_comment(find.experiments()[name])
+
+
+@pytest.mark.parametrize("name", [f"{name}_darcy_small" for name in ("t1", "unet", "fno")])
+def test_small_models_of_darcy_flow_are_compared_by_one_recipe(name):
+    """The recipes are copies: what is not of the model is equal."""
+    found = changed(resolved("lsm_darcy_small"), resolved(name))
+    assert {key for key in found if not key.startswith("model.")} == {"experiment"}
+
+
+@pytest.mark.parametrize("name", [name for name in find.experiments() if "navier_stokes" in name])
+def test_the_torus_is_periodic(name):
+    assert resolved(name)["task"]["periodic"]
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ from flax import nnx
 from matplotlib.animation import FuncAnimation
 from PIL import Image
 
+import spectrax
+from spectrax.config.build import build
 from spectrax.core.errors import ConfigError
 from spectrax.core.trees import merge_module, module_state, split_module
 from spectrax.tasks.roll_out import RollOut
@@ -195,11 +197,28 @@ def test_metrics_tell_every_step_and_what_persistence_reaches():
         assert found[f"relative_l2_step_{step}"] == pytest.approx(1 - ratio**step, rel=1e-4)
     true = 0.9 ** np.arange(1, WANTED + 1)
     assert found["persistence_relative_l2"] == pytest.approx(np.linalg.norm(1 - true) / np.linalg.norm(true), rel=1e-4)
+    assert found[f"persistence_relative_l2_step_{WANTED}"] == pytest.approx(0.9**-WANTED - 1, rel=1e-4)
     block = np.linalg.norm(0.8 ** np.arange(1, WANTED + 1) - true) / np.linalg.norm(true)
     assert found["relative_l2"] == pytest.approx(block, rel=1e-4)
     assert found["loss"] == pytest.approx(sum(1 - ratio**step for step in range(1, WANTED + 1)), rel=1e-4)
     assert found["energy_drift"] == pytest.approx(1 - ratio ** (2 * WANTED), rel=1e-4)
     assert list(found)[:3] == ["loss", "relative_l2", "persistence_relative_l2"]
+
+
+@pytest.mark.parametrize("frames_per_step", [1, 2])
+def test_predictions_have_as_many_frames_as_are_asked_for(frames_per_step):
+    """Whatever training does; of a model that gives two frames at once also an odd number."""
+    batch, model = decaying(0.9), Factor(0.9**frames_per_step, frames=frames_per_step)
+    options = {"frames_per_step": frames_per_step, "steps": 1}
+    frames = np.concatenate([batch["target"], 0.9**WANTED * batch["target"]], -1)
+    for wanted, asked in ((GIVEN, {}), (WANTED, {"predicted_frames": WANTED}), (5, {"predicted_frames": 5})):
+        found = RollOut(**options, **asked).predict(model, jnp.asarray(batch["input"]))["field"]
+        np.testing.assert_allclose(found, frames[..., :wanted], rtol=1e-5)
+
+
+def test_a_recipe_predicts_as_many_frames_as_it_is_scored_on():
+    config = spectrax.compose("fno_navier_stokes_small", ["task.steps=2"])
+    assert build(config.task).predicted_frames == config.dataset.source.frames_out == 10
 
 
 def test_a_wave_that_is_carried_keeps_its_energy_and_enstrophy():
@@ -232,6 +251,8 @@ def test_figures_and_tables_of_a_roll_out(sizes, tmp_path):
     drawn = task.figures(predict, batch, totals)
     moving = {"roll_out"} if len(sizes) == 2 else set()
     assert set(drawn) == {"predictions", "spectra", "error_against_time"} | moving
+    energies, bands = drawn["spectra"].axes
+    assert (energies.get_title(), bands.get_title()) == ("the last step", "all steps together")
     model_line, persistence = drawn["error_against_time"].axes[0].lines
     expected = [1 - (0.8 / 0.9) ** step for step in range(1, WANTED + 1)]
     np.testing.assert_allclose(model_line.get_ydata(), expected, rtol=1e-4)
@@ -253,6 +274,10 @@ def test_figures_and_tables_of_a_roll_out(sizes, tmp_path):
     [
         ({"compare_in": "cosine"}, r"task=roll_out is for grids in space"),
         ({"quantities": "vorticity"}, r"task\.quantities=vorticity needs a periodic grid"),
+        ({"training": "nonsense"}, r"task\.training='nonsense' is none of: unrolled, push_forward, one_step"),
+        ({"quantities": "heat"}, r"task\.quantities='heat' is none of: scalar, vorticity"),
+        ({"steps": 0}, r"task\.steps.* must be at least 1"),
+        ({"predicted_frames": 0}, r"task\.predicted_frames.* must be at least 1"),
         ({"push_forward_steps": 0}, r"task\.push_forward_steps must be at least 1"),
         ({"frames_per_step": 3}, r"task\.frames_per_step=3 must divide the target's 4 frames"),
         ({"frames_per_step": 2}, r"The model gives \[6, 5, 2\] where the target is \[6, 5, 4\]"),
