@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from spectrax.estimators.dictionaries.projected import Projected
+from spectrax.estimators.features import in_memory
 from spectrax.estimators.singular_values import ROUTES, Rank, decomposed
 from spectrax.estimators.snapshots import Pairs
 from spectrax.estimators.spectrum import KoopmanSpectrum
@@ -70,7 +71,8 @@ class DMD:
         check_choice("svd", self.svd, ROUTES)
 
     def decomposed(self, pairs: Pairs) -> DynamicModes:
-        """Modes and eigenvalues. Raises `ConfigError` when the rank is more than the snapshots have."""
+        """Modes and eigenvalues. Raises `ConfigError` for a `Stream`, or a rank that the snapshots do not have."""
+        pairs = in_memory(pairs)
         x, y = pairs.x, pairs.y if pairs.second is None else (pairs.y + pairs.second) / 2
         if pairs.weights is not None:
             roots = np.sqrt(pairs.weights)[:, None]

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator
 from spectrax.core.errors import ConfigError
 from spectrax.estimators.dictionaries.monomials import Monomials
 from spectrax.estimators.edmd import EDMD
-from spectrax.estimators.snapshots import Pairs, check_parting, delayed
+from spectrax.estimators.snapshots import Pairs, Stream, check_parting, delayed
 from spectrax.estimators.spectrum import KoopmanSpectrum
 
 
@@ -122,6 +122,8 @@ class Koopman(BaseEstimator):
     def _pairs(self, X: Any, y: ArrayLike | None, weights: ArrayLike | None) -> Pairs:
         if isinstance(X, Pairs):
             return X
+        if isinstance(X, Stream):
+            raise ConfigError("A Stream cannot be parted, nor its states delayed. Give it to the estimator's own fit.")
         if y is not None:
             return Pairs(np.asarray(X), np.asarray(y), None if weights is None else np.asarray(weights))
         if weights is not None:

@@ -47,7 +47,7 @@ def batches(source: Source) -> Iterator[Pairs]:
 
 
 def peeked(source: Source) -> tuple[Pairs, Source]:
-    """The first batch of a source, and the whole source. Raises `ConfigError` when there is none."""
+    """The first batch of a source, and the whole source. Raises `ConfigError` for none, or one that is no `Pairs`."""
     if isinstance(source, Pairs | Stream):
         first, whole = next(iter(batches(source)), None), source
     else:
@@ -56,7 +56,26 @@ def peeked(source: Source) -> tuple[Pairs, Source]:
         whole = itertools.chain([first], rest)
     if first is None:
         raise ConfigError("There are no pairs of snapshots. Give some.")
+    if not isinstance(first, Pairs):
+        raise ConfigError(f"Pairs of snapshots are needed, and not {type(first).__name__}. Give a `Pairs`.")
     return first, whole
+
+
+def in_memory(source: Source) -> Pairs:
+    """Pairs that are all there. Raises `ConfigError` for what comes in batches."""
+    if not isinstance(source, Pairs):
+        raise ConfigError(
+            f"All pairs are needed at once, as a `Pairs`, and not {type(source).__name__}. Give fewer of them in "
+            "memory; EDMD, mpEDMD and ResDMD(held_out=0) take a `Stream`."
+        )
+    return source
+
+
+def counted(source: Source) -> Pairs | Stream:
+    """Pairs that can be counted beforehand and gone through twice. Raises `ConfigError` for others."""
+    if not isinstance(source, Pairs | Stream):
+        raise ConfigError(f"A `Pairs` or a `Stream` is needed, which know their number; not {type(source).__name__}.")
+    return source
 
 
 def with_dictionary(dictionary: Any, source: Source, seed: int) -> tuple[Dictionary, Source]:

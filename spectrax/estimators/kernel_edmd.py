@@ -19,7 +19,7 @@ from spectrax.estimators.dictionaries.dictionary import fit_dictionary
 from spectrax.estimators.dictionaries.kernel_functions import KernelFunctions
 from spectrax.estimators.dictionaries.random_features import RandomFeatures
 from spectrax.estimators.edmd import spectrum_of
-from spectrax.estimators.features import CHUNK
+from spectrax.estimators.features import CHUNK, in_memory
 from spectrax.estimators.kernels import POSITIVE, Kernel
 from spectrax.estimators.least_squares import Projection, from_ridge
 from spectrax.estimators.precision import double_precision
@@ -77,9 +77,10 @@ class KernelEDMD:
             seed: of the states that "nystroem" draws, and of random features.
 
         Raises:
-            ConfigError: when there are too few pairs, or too many for matrices of their size. Warns where the kernel's
-                matrix is ill-conditioned.
+            ConfigError: when there are too few pairs, too many for matrices of their size, or not all in memory. Warns
+                where the kernel's matrix is ill-conditioned.
         """
+        pairs = in_memory(pairs)
         if self.method == "random_features":
             return self._on_random_features(pairs, seed)
         kernel = Kernel(self.kernel, self.scale, self.degree).fitted(pairs.x)

@@ -14,10 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from spectrax.estimators.compression import Compression, compression, state_coefficients
-from spectrax.estimators.dictionaries.dictionary import fit_dictionary
+from spectrax.estimators.features import counted, with_dictionary
 from spectrax.estimators.precision import double_precision
 from spectrax.estimators.qr import RANK_TOLERANCE, factors
-from spectrax.estimators.snapshots import Pairs
+from spectrax.estimators.snapshots import Pairs, Stream
 from spectrax.estimators.spectrum import KoopmanSpectrum
 from spectrax.estimators.unitary_eigen import hermitian_eigenpairs, schur_eigenpairs
 from spectrax.ops.choices import check_choice
@@ -32,7 +32,7 @@ class MeasurePreservingEDMD:
     Being on the circle certifies nothing: any data give such a spectrum. Residuals on held-out pairs tell.
 
     Attributes:
-        dictionary: of `spectrax.estimators.dictionaries`; fitted to the pairs where it has to be.
+        dictionary: of `spectrax.estimators.dictionaries`; fitted to the (first batch of the) pairs where it has to be.
         route: "schur", complex Schur form on the host; or "hermitian", `eigh` of a combination with the same
             eigenvectors, which runs on any device.
         tolerance: singular values of the dictionary below it, relative to the largest, are dropped.
@@ -47,13 +47,14 @@ class MeasurePreservingEDMD:
     def __post_init__(self) -> None:
         check_choice("route", self.route, ROUTES)
 
-    def fit(self, pairs: Pairs, seed: int = 0) -> KoopmanSpectrum:
+    def fit(self, pairs: Pairs | Stream, seed: int = 0) -> KoopmanSpectrum:
         """The spectrum, without residuals: call `verified` with held-out pairs.
 
         Raises:
-            ConfigError: when there are fewer pairs than functions. Warns where the dictionary is ill-conditioned.
+            ConfigError: when there are fewer pairs than functions, or other batches than a `Stream`. Warns where the
+                dictionary is ill-conditioned.
         """
-        dictionary = fit_dictionary(self.dictionary, pairs.x, seed)
+        dictionary, _ = with_dictionary(self.dictionary, counted(pairs), seed)
         made = factors(dictionary, pairs, self.chunk)
         compressed = compression(made, self.tolerance)
         unitary, eigenvalues, vectors = self._decomposed(compressed)

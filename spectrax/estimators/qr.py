@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from spectrax.core.errors import ConfigError
-from spectrax.estimators.features import batches, padded
+from spectrax.estimators.features import batches, counted, padded, peeked
 from spectrax.estimators.precision import double_precision
 from spectrax.estimators.snapshots import Pairs, Stream
 
@@ -113,10 +113,11 @@ def factors(dictionary: Any, source: Pairs | Stream, chunk: int = 4096) -> Facto
             attribute `precision` tells the rounding unit.
 
     Raises:
-        ConfigError: when there are fewer pairs than functions, or the dictionary is not finite at one of them. Warns
-            when the dictionary computes in float32, or the states were rounded to it.
+        ConfigError: when there are fewer pairs than functions, the dictionary is not finite at one of them, or the
+            source is neither `Pairs` nor `Stream`. Warns when the dictionary computes in float32, or the states were
+            rounded to it.
     """
-    first = next(batches(source))
+    first, _ = peeked(counted(source))
     if len(source) < (size := _values(dictionary, first).shape[1]):
         raise ConfigError(
             f"{len(source):,} pairs cannot tell {size} functions apart. Give at least as many pairs as functions, "

@@ -13,9 +13,9 @@ import numpy as np
 
 from spectrax.core.errors import ConfigError
 from spectrax.estimators.compression import compression, state_coefficients
-from spectrax.estimators.dictionaries.dictionary import fit_dictionary
+from spectrax.estimators.features import counted, in_memory, with_dictionary
 from spectrax.estimators.qr import RANK_TOLERANCE, factors
-from spectrax.estimators.snapshots import Pairs, check_parting
+from spectrax.estimators.snapshots import Pairs, Stream, check_parting
 from spectrax.estimators.spectrum import KoopmanSpectrum
 
 
@@ -24,7 +24,8 @@ class ResDMD:
     """Fits an operator to some of the pairs and computes residuals on the others.
 
     Attributes:
-        dictionary: of `spectrax.estimators.dictionaries`; fitted to the first of the pairs here, where it has to be.
+        dictionary: of `spectrax.estimators.dictionaries`; fitted to the pairs that are not held out (of a `Stream` to
+            the first batch), where it has to be.
         threshold: largest residual of an eigenpair that is kept as spectrum, see `kept`.
         held_out: the fraction of pairs, drawn at random, that residuals are computed from. 0: all pairs serve both,
             which says little unless they are many more than functions; quadrature rules, whose nodes belong together,
@@ -45,15 +46,15 @@ class ResDMD:
         if not 0 <= self.held_out < 1:
             raise ConfigError(f"held_out={self.held_out} is no fraction of the pairs. Give a number from 0 to below 1.")
 
-    def fit(self, pairs: Pairs, seed: int = 0) -> KoopmanSpectrum:
+    def fit(self, pairs: Pairs | Stream, seed: int = 0) -> KoopmanSpectrum:
         """All eigenpairs with their residuals. Pairs with second images: those of the averaged operator.
 
         Raises:
-            ConfigError: when fewer pairs than functions are left to either end, or pairs with weights are to be held
-                out. Warns where the dictionary is ill-conditioned or rank-deficient at them.
+            ConfigError: when fewer pairs than functions are left to either end, or pairs with weights, or of a
+                `Stream`, are to be held out. Warns where the dictionary is ill-conditioned or rank-deficient at them.
         """
         fitted_to, tested_on = self._parts(pairs, seed)
-        dictionary = fit_dictionary(self.dictionary, fitted_to.x, seed)
+        dictionary, _ = with_dictionary(self.dictionary, fitted_to, seed)
         made = factors(dictionary, fitted_to, self.chunk)
         compressed = compression(made, self.tolerance)
         eigenvalues, vectors = np.linalg.eig(compressed.matrix)
@@ -72,10 +73,10 @@ class ResDMD:
         """The eigenpairs with residuals of at most `threshold`: what algorithm 1 returns."""
         return spectrum.kept(self.threshold)
 
-    def _parts(self, pairs: Pairs, seed: int) -> tuple[Pairs, Pairs]:
+    def _parts(self, pairs: Pairs | Stream, seed: int) -> tuple[Pairs | Stream, Pairs | Stream]:
         if self.held_out == 0:
-            return pairs, pairs
-        check_parting(pairs, self.held_out)
+            return counted(pairs), pairs
+        check_parting(in_memory(pairs), self.held_out)
         shuffled = np.random.default_rng(seed).permutation(len(pairs))
         count = round(self.held_out * len(pairs))
         if not 0 < count < len(pairs):

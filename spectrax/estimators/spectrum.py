@@ -41,7 +41,8 @@ class KoopmanSpectrum:
         floors: (r,) below which rounding decides a residual, or None.
         isometry_defect: how far the operator is from preserving norms on the dictionary's span, on the pairs of the
             residuals; NaN before they are verified.
-        fibre: whether states far apart share an image, on the pairs of the residuals; None before they are verified.
+        fibre: whether states far apart share an image, on the pairs of the residuals, of a `Stream` on its first batch;
+            None before they are verified.
     """
 
     def __init__(
@@ -111,7 +112,8 @@ class KoopmanSpectrum:
         `pairs` should be held out: those that the operator was fitted to say
         too little, and nothing once there are as few of them as functions; `in_sample` owns up to it. Pairs with a
         second image give the residual of the averaged operator. `chunk` pairs are in memory at a time. Raises
-        `ConfigError` where there are fewer pairs than functions; warns where the dictionary is ill-conditioned.
+        `ConfigError` where there are fewer pairs than functions, or other batches than a `Stream`, whose number nobody
+        knows; warns where the dictionary is ill-conditioned.
         """
         return self._changed(**verification(self, pairs, chunk), in_sample=in_sample)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spectrax.estimators.features import batches
+from spectrax.estimators.features import peeked
 from spectrax.estimators.invertibility import fibre_variance
 from spectrax.estimators.precision import double_precision
 from spectrax.estimators.qr import Factors, eigenpair_residuals, factors
@@ -24,7 +24,7 @@ def verification(spectrum: KoopmanSpectrum, pairs: Pairs | Stream, chunk: int) -
     return residuals_of(made, spectrum.unverified().eigenvalues, spectrum.vectors) | {
         "held_out": len(pairs),
         "isometry_defect": isometry_defect(made),
-        "fibre": fibre_variance(next(batches(pairs))),
+        "fibre": fibre_variance(peeked(pairs)[0]),  # of a stream the first batch: neighbours have to be in memory
     }
 
 
