@@ -29,6 +29,8 @@ from spectrax.solvers.field_files import read_arrays, write_arrays
 Discretisation = Literal["vertex_fd", "official"]
 Method = Literal["direct", "cg"]
 
+_TOLERANCE = 1e-11  # of "cg", where none is given
+
 
 def coefficients(field: ArrayLike, upper: float = 12.0, lower: float = 3.0) -> np.ndarray:
     """Piecewise constant coefficients: `upper` where the field is zero or more, `lower` elsewhere; float64.
@@ -44,7 +46,7 @@ def solve(
     *,
     discretisation: Discretisation = "vertex_fd",
     method: Method = "direct",
-    tolerance: float = 1e-11,
+    tolerance: float | None = None,
     dtype: str = "float64",
 ) -> np.ndarray:
     """The pressure (batch, size, size) in the flow through each coefficient (batch, size, size).
@@ -54,15 +56,16 @@ def solve(
         forcing: f: a number, or samples (size, size) or (batch, size, size).
         method: "direct", a sparse factorisation on the host; "cg", for "vertex_fd" alone: conjugate gradients, see
             `darcy_cg`.
-        tolerance: of "cg": the residual over the right-hand side, both in the preconditioner's norm. 1e-11 leaves a
-            difference of 1e-12 to "direct" where coefficients are 12 and 3.
-        dtype: of the iteration of "cg", float64 or float32. The result is float64.
+        tolerance: of "cg" alone: the residual over the right-hand side, both in the preconditioner's norm. None:
+            1e-11, which leaves a difference of 1e-12 to "direct" where coefficients are 12 and 3.
+        dtype: of the iteration of "cg", float64 or float32; "direct" takes float64 alone. The result is float64.
 
     Raises:
         ConfigError: when a shape or a word is not one of those above, or the equations have no solution.
     """
     coefficient = np.asarray(coefficient, np.float64)
     _check(coefficient, discretisation, method)
+    _check_precision(method, tolerance, dtype)
     size = coefficient.shape[-1]
     forcing = _forcing(forcing, coefficient.shape)
     if discretisation == "official":
@@ -70,7 +73,7 @@ def solve(
         pressure = solve_directly(_resampled(coefficient, inwards), _resampled(forcing, inwards))
         return _resampled(pressure, outwards)
     if method == "cg":
-        return solve_iteratively(coefficient, forcing, tolerance, dtype)
+        return solve_iteratively(coefficient, forcing, _TOLERANCE if tolerance is None else tolerance, dtype)
     return solve_directly(coefficient, forcing)
 
 
@@ -99,6 +102,14 @@ def _check(coefficient: np.ndarray, discretisation: str, method: str) -> None:
         )
     if not np.isfinite(coefficient).all():
         raise ConfigError("Darcy's coefficients are finite numbers: look for NaN and infinity in the samples.")
+
+
+def _check_precision(method: str, tolerance: float | None, dtype: str) -> None:
+    check_choice("dtype", dtype, ("float64", "float32"))
+    if tolerance is not None and not tolerance > 0:
+        raise ConfigError(f"The tolerance is positive, not {tolerance}.")
+    if method == "direct" and (tolerance is not None or dtype != "float64"):
+        raise ConfigError("method='direct' solves in float64 to rounding: leave tolerance and dtype to method='cg'.")
 
 
 def _forcing(forcing: ArrayLike, shape: tuple[int, ...]) -> np.ndarray:

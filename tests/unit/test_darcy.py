@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.sparse.linalg
 from scipy.interpolate import RectBivariateSpline, make_interp_spline
 
 from spectrax.core.errors import ConfigError, DataMissing, UnreadableFile
@@ -37,6 +38,23 @@ def dense_solution(coefficient, forcing):
     return pressure.reshape(size, size)
 
 
+def sparse_solution(coefficient, forcing):
+    """Of the same equations as a product of matrices: differences between neighbours, times what flows along an edge,
+    and the differences' transpose."""
+    size = len(coefficient)
+    difference = scipy.sparse.diags([-np.ones(size - 1), np.ones(size - 1)], [0, 1], shape=(size - 1, size))
+    mean, same = abs(difference) / 2, scipy.sparse.identity(size)
+    edges = [
+        (scipy.sparse.kron(difference, same), scipy.sparse.kron(mean, same)),
+        (scipy.sparse.kron(same, difference), scipy.sparse.kron(same, mean)),
+    ]
+    matrix = sum(d.T @ scipy.sparse.diags(m @ coefficient.ravel()) @ d for d, m in edges) * (size - 1) ** 2
+    free = np.pad(np.ones((size - 2, size - 2), bool), 1).ravel()
+    pressure = np.zeros(size * size)
+    pressure[free] = scipy.sparse.linalg.spsolve(matrix.tocsc()[free][:, free], forcing.ravel()[free])
+    return pressure.reshape(size, size)
+
+
 def by_splines(samples, at, to):
     """Tensor product of not-a-knot cubic splines, row after row and column after column, with B-splines."""
     rows = np.stack([make_interp_spline(at, row, k=3)(to) for row in samples])
@@ -61,6 +79,20 @@ def test_at_vertices_it_is_the_dense_solution():
     for number in range(len(coefficient)):
         assert relative(pressure[number], dense_solution(coefficient[number], forcing[number])) < 1e-12
     assert (pressure[:, 0] == 0).all() and (pressure[..., -1] == 0).all()
+
+
+@pytest.mark.parametrize("discretisation", ["vertex_fd", "official"])
+def test_at_the_size_of_data_sets_it_is_the_sparse_solution(discretisation):
+    size = 64
+    coefficient = drawn(size, count=1)[0]
+    forcing = 1 + np.random.default_rng(0).random((size, size))
+    if discretisation == "vertex_fd":
+        expected = sparse_solution(coefficient, forcing)
+    else:
+        centres, vertices = (np.arange(size) + 0.5) / size, np.linspace(0, 1, size)
+        carried = (by_splines(samples, centres, vertices) for samples in (coefficient, forcing))
+        expected = by_splines(sparse_solution(*carried), vertices, centres)
+    assert relative(darcy.solve(coefficient[None], forcing, discretisation=discretisation)[0], expected) < 1e-8
 
 
 @pytest.mark.parametrize("kind", ["piecewise", "lognormal"])
@@ -173,7 +205,13 @@ def test_files_that_are_not_what_was_asked_for(tmp_path):
         ({"coefficient": np.ones((1, 5, 5)), "discretisation": "spectral"}, "vertex_fd, official"),
         ({"coefficient": np.ones((1, 5, 5)), "method": "jacobi"}, "direct, cg"),
         ({"coefficient": np.ones((1, 5, 5)), "method": "cg", "discretisation": "official"}, "direct"),
-        ({"coefficient": -np.ones((1, 5, 5)), "method": "cg"}, "positive"),
+        ({"coefficient": np.ones((1, 5, 5)), "method": "cg", "dtype": "float16"}, "float64, float32"),
+        ({"coefficient": np.ones((1, 5, 5)), "dtype": "float16"}, "float64, float32"),
+        ({"coefficient": np.ones((1, 5, 5)), "method": "cg", "tolerance": -3}, "tolerance is positive, not -3"),
+        ({"coefficient": np.ones((1, 5, 5)), "method": "cg", "tolerance": float("nan")}, "tolerance is positive"),
+        ({"coefficient": np.ones((1, 5, 5)), "tolerance": 1e-3}, "leave tolerance and dtype to method='cg'"),
+        ({"coefficient": np.ones((1, 5, 5)), "dtype": "float32"}, "leave tolerance and dtype to method='cg'"),
+        ({"coefficient": -np.ones((1, 5, 5)), "method": "cg"}, "positive coefficients"),
         ({"coefficient": np.zeros((1, 5, 5))}, "no one solution"),
         ({"coefficient": drawn(SIZE), "method": "cg", "dtype": "float32", "tolerance": 1e-14}, "larger tolerance"),
     ],
