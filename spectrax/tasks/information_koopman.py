@@ -40,10 +40,12 @@ class InformationKoopmanTask(Dynamics):
             estimate is within windows; dead directions have no entropy. It needs `model.operator=batch`. "spectrax":
             the same, but for dead directions, with any operator, and with latent steps' error over the variance of
             latent states: the other latent terms do not see their scale, so small states would make that error small,
-            and leave steps that are decoded well but cannot be repeated. "paper": errors are sums over a state's
-            numbers, means over batch and steps; the estimate is over the batch, whose latent states are gathered on
-            several devices. A variational model needs it, and its errors are the negative logarithms of normal
-            likelihoods.
+            and leave steps that are decoded well but cannot be repeated. "paper": errors are squared
+            norms, sums over the numbers of a state or of a latent state, means over batch and steps; the estimate is
+            over the batch, whose latent states are gathered on several devices. A variational model needs it, and its
+            errors are the negative logarithms of normal likelihoods. The paper's loss of an autoencoder (algorithm 2)
+            has no error of decoded steps, which the release puts in the place of latent ones: for that loss to the
+            letter set task.prediction=0.
         information: weight of InfoNCE (the paper's alpha).
         linearity: of the latent steps' error (beta); of a variational model, of the divergence of a frame's posterior
             from the step's normal distribution.
@@ -140,8 +142,12 @@ class InformationKoopmanTask(Dynamics):
             raise ConfigError("model.form=variational needs task.variant=paper: the release has no such model.")
 
     def _linearity(self, step: OneStep) -> jax.Array:
-        """The mean square of what latent steps are off; of "spectrax" over the variance of latent states."""
-        error = jnp.mean((step.later - step.predicted) ** 2)
+        """The mean square of what latent steps are off; of "paper" summed over a latent state's numbers (beta's term in
+        algorithm 2), of "spectrax" over the variance of latent states."""
+        square = (step.later - step.predicted) ** 2
+        if self.variant == "paper":
+            return jnp.mean(jnp.sum(square, axis=-1))
+        error = jnp.mean(square)
         if self.variant != "spectrax":
             return error
         return error / (jnp.mean(jnp.var(step.later, axis=(0, 1))) + _LEAST)

@@ -147,6 +147,8 @@ def test_what_does_not_go_together_is_said():
             task.loss("all", made, {"window": WINDOW}, {}, KEY)
     with pytest.raises(ConfigError, match="entropy_sign"):
         InformationKoopmanTask(entropy_sign="both")
+    with pytest.raises(ConfigError, match=r"model\.scale means nothing to model\.operator=batch"):
+        model(operator="batch", scale=0.5)
     with pytest.raises(ConfigError, match=r"model\.field"):
         model(network="flow", field=[2, 2, 1])
 
@@ -182,5 +184,7 @@ def test_small_latent_states_do_not_make_latent_steps_linear():
     wanted = ours.one_step_terms(step)["linearity"]
     np.testing.assert_allclose(ours.one_step_terms(small)["linearity"], wanted, rtol=1e-2)
     assert float(paper.one_step_terms(small)["linearity"]) < 1e-3 * float(paper.one_step_terms(step)["linearity"])
+    norms = np.linalg.norm(np.asarray(step.later - step.predicted), axis=-1)  # of 4 numbers each
+    np.testing.assert_allclose(paper.one_step_terms(step)["linearity"], np.mean(norms**2), rtol=1e-5)
     exact = dataclasses.replace(step, predicted=step.later)
     assert float(ours.one_step_terms(exact)["linearity"]) == 0
