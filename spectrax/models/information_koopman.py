@@ -18,7 +18,7 @@ from spectrax.core.errors import ConfigError
 from spectrax.models.koopman_autoencoder import checked_state, flattened, outputs
 from spectrax.nn.dropout import dropout
 from spectrax.nn.flow_networks import FlowDecoder, FlowEncoder
-from spectrax.nn.latent_operators import KINDS, Kind, make_operator
+from spectrax.nn.latent_operators import KINDS, Kind, check_unused, make_operator
 from spectrax.nn.latent_operators.batch_ridge import BatchRidge
 from spectrax.nn.perceptron import Activation, Perceptron
 from spectrax.ops.choices import check_choice
@@ -67,7 +67,8 @@ class InformationKoopman(nnx.Module):
         hidden, activation: of perceptrons; the decoder has the sizes in reverse.
         field: of convolutions, (height, width, channels) of a state; None where states have that shape already.
         channels, kernels: of the convolutions.
-        dropout: before the encoder's last layer and behind the decoder's first one.
+        dropout: before the encoder's last layer, and of convolutions behind the decoder's first one, as released; a
+            perceptron decodes without.
         operator: "batch", as released: a ridge regression on each batch, see `BatchRidge`; or how the trained operator
             is parameterised, see `spectrax.nn.latent_operators`.
         ridge, momentum: of "batch".
@@ -116,6 +117,7 @@ class InformationKoopman(nnx.Module):
             self.encoder = Perceptron([math.prod(self.state), *hidden, encoded], **options)
             self.decoder = Perceptron([latent, *hidden[::-1], math.prod(self.state)], **options)
         if operator == "batch":
+            check_unused(operator, scale=scale, radius=radius, time_step=time_step)
             self.operator = BatchRidge(latent, ridge=ridge, momentum=momentum)
         else:
             self.operator = make_operator(operator, latent, scale=scale, radius=radius, time_step=time_step, rngs=rngs)
@@ -185,7 +187,7 @@ class InformationKoopman(nnx.Module):
         return features.reshape(*flat.shape[:-1], -1)
 
     def _decoded(self, z: jax.Array, key: jax.Array | None) -> jax.Array:
-        """(..., latent) -> states (..., *state) in the model's units; with a key, with dropout."""
+        """(..., latent) -> states (..., *state) in the model's units; with a key, convolutions with dropout."""
         if self.network == "perceptron":
             return self.decoder(z).reshape(*z.shape[:-1], *self.state)
         features = dropout(self.decoder.features(z), self.dropout, key)

@@ -25,7 +25,7 @@ def perturbed(kind, **options):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_steps_powers_and_eigenvalues_belong_to_one_matrix(kind):
-    operator = perturbed(kind, time_step=0.5)
+    operator = perturbed(kind, **({"time_step": 0.5} if kind in ("diagonal", "undamped", "dissipative") else {}))
     matrix = np.asarray(operator.matrix(), np.float64)
     scale = max(1.0, np.linalg.norm(matrix, 2)) ** 5
     z = np.random.default_rng(1).standard_normal((2, 3, SIZE)).astype(np.float32)
@@ -86,6 +86,11 @@ def test_every_parameter_has_a_finite_gradient(kind):
         ("diagonal", 5, {}, "model.latent=5 must be even"),
         ("diagonal", 4, {"radius": (0.9, 1.1)}, "model.radius"),
         ("dissipative", 4, {"time_step": 0.0}, "model.time_step=0.0"),
+        ("stable", 4, {"scale": 1.0}, "model.scale=1.0 must lie between 0 and 1"),
+        ("stable", 4, {"scale": 2.0}, "model.scale=2.0"),
+        ("stable", 4, {"time_step": 0.1}, "model.time_step means nothing to model.operator=stable"),
+        ("diagonal", 4, {"scale": 0.5}, "model.scale means nothing to model.operator=diagonal"),
+        ("undamped", 4, {"radius": [0.5, 0.6]}, "model.radius .* that has it: diagonal"),
     ],
 )
 def test_what_cannot_be_is_said(kind, size, options, said):

@@ -10,6 +10,6 @@ States are rows: the next one is `z K`, so that `K`'s eigenvalues are the Koopma
 * `operator.power(n)`, `operator.powers(steps)`: K^n, and (steps, size, size) of K^1, ..., K^steps.
 """
 
-from spectrax.nn.latent_operators.kinds import KINDS, Kind, make_operator
+from spectrax.nn.latent_operators.kinds import KINDS, Kind, check_unused, make_operator
 
-__all__ = ["KINDS", "Kind", "make_operator"]
+__all__ = ["KINDS", "Kind", "check_unused", "make_operator"]

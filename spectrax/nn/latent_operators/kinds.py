@@ -14,6 +14,12 @@ from spectrax.nn.latent_operators.unitary import Unitary
 from spectrax.ops.choices import check_choice
 
 Kind = Literal["free", "stable", "unitary", "diagonal", "undamped", "dissipative"]
+_RADIUS, _TIME_STEP = (0.9, 0.999), 1.0
+_OF_KINDS = {  # who uses what
+    "scale": ("free", "stable", "unitary", "dissipative"),
+    "radius": ("diagonal",),
+    "time_step": ("diagonal", "undamped", "dissipative"),
+}
 KINDS = ("free", "stable", "unitary", "diagonal", "undamped", "dissipative")
 
 
@@ -22,8 +28,8 @@ def make_operator(
     size: int,
     *,
     scale: float | None = None,
-    radius: Sequence[float] = (0.9, 0.999),
-    time_step: float = 1.0,
+    radius: Sequence[float] = _RADIUS,
+    time_step: float = _TIME_STEP,
     rngs: nnx.Rngs,
 ) -> nnx.Module:
     """A latent operator, see `spectrax.nn.latent_operators`.
@@ -36,17 +42,31 @@ def make_operator(
         scale: initial singular values of "free" and "stable", and width in radians of the initial frequencies of
             "unitary" and "dissipative"; None for the kind's own.
         radius: (least, largest) initial modulus of the eigenvalues of "diagonal".
-        time_step: of the data, where damping and frequency are to be those of a unit of time.
+        time_step: of the data, where damping and frequency of "diagonal", "undamped" and "dissipative" are to be those
+            of a unit of time.
 
     Raises:
-        ConfigError: for another name, an odd size of pairs, a time step that is not positive.
+        ConfigError: for another name, an odd size of pairs, a time step that is not positive, an option that the kind
+            does not use.
     """
     check_choice("model.operator", kind, KINDS)
     if time_step <= 0:
         raise ConfigError(f"model.time_step={time_step} must be positive: the time between two frames, or 1.")
+    check_unused(kind, scale=scale, radius=radius, time_step=time_step)
     options: dict[str, Any] = {} if scale is None else {"scale": scale}
     if kind in ("diagonal", "undamped"):
         return Diagonal(size, radius=radius, time_step=time_step, damped=kind == "diagonal", rngs=rngs)
     if kind == "dissipative":
         return Dissipative(size, time_step=time_step, **options, rngs=rngs)
     return {"free": Free, "stable": Stable, "unitary": Unitary}[kind](size, **options, rngs=rngs)
+
+
+def check_unused(kind: str, *, scale: float | None, radius: Sequence[float], time_step: float) -> None:
+    """Raises `ConfigError` for an option of `make_operator` that is set, and means nothing to this kind."""
+    changed = {"scale": scale is not None, "radius": tuple(radius) != _RADIUS, "time_step": time_step != _TIME_STEP}
+    for name, kinds in _OF_KINDS.items():
+        if changed[name] and kind not in kinds:
+            raise ConfigError(
+                f"model.{name} means nothing to model.operator={kind}: leave it out, or choose an operator that has "
+                f"it: {', '.join(kinds)}."
+            )

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from spectrax.core.errors import ConfigError
 from spectrax.nn.latent_operators import stepping
 from spectrax.nn.latent_operators.by_matrix import ByMatrix
 from spectrax.nn.latent_operators.unitary import Unitary
@@ -15,9 +16,14 @@ class Stable(ByMatrix):
     Args:
         size: of the latent state.
         scale: of the initial singular values, all equal, between 0 and 1.
+
+    Raises:
+        ConfigError: for a scale that is not.
     """
 
     def __init__(self, size: int, *, scale: float = 0.99, rngs: nnx.Rngs):
+        if not 0 < scale < 1:
+            raise ConfigError(f"model.scale={scale} must lie between 0 and 1 for model.operator=stable, such as 0.99.")
         self.left = Unitary(size, rngs=rngs)
         self.right = Unitary(size, rngs=rngs)
         self.singular = nnx.Param(jnp.full((size,), jax.scipy.special.logit(scale)))
