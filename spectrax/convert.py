@@ -36,7 +36,7 @@ _KEYS = {
     "source": "the authors' file: .safetensors, or .pth, .pt, .tar (extra: torch)",
     "output": "the run directory to be made; with exporter= the file",
     "verify": ".npz file of inputs and outputs of the authors' code, to be compared with",
-    "tolerance": "largest difference that verify= bears, relative to the largest absolute value (default 1e-4)",
+    "tolerance": "largest difference that verify= bears, in standard deviations of the authors' array (default 1e-4)",
     "exporter": f"the system as whose authors' checkpoint a run is to be written: {_SYSTEMS}",
     "checkpoint": "with exporter=: the run directory",
     "step": "with exporter=: best (default), last, or the number of a saved step",
@@ -152,7 +152,7 @@ def _print(found: "Sequence[Difference]", source: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("", "largest difference", "relative", title=f"Compared with {source}", title_justify="left")
+    table = Table("", "largest difference", "over deviation", title=f"Compared with {source}", title_justify="left")
     for difference in found:
         table.add_row(difference.name, f"{difference.largest:.2e}", f"{difference.relative:.2e}")
     Console(soft_wrap=True).print(table)

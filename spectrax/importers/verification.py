@@ -19,7 +19,8 @@ class Difference:
 
     Attributes:
         largest: the largest absolute difference.
-        relative: that over the largest absolute value of the authors'.
+        relative: that over the standard deviation of the authors', or over their largest absolute value where all are
+            equal.
     """
 
     name: str
@@ -75,5 +76,13 @@ def _difference(name: str, ours: np.ndarray, theirs: np.ndarray) -> Difference:
             f"verify: `{name}` has the shape {list(theirs.shape)} where the model gives {list(ours.shape)}."
         )
     largest = float(np.max(np.abs(ours - theirs), initial=0.0))
-    scale = float(np.max(np.abs(theirs), initial=0.0))
+    scale = _scale(theirs)
     return Difference(name, largest, largest / scale if scale else largest)
+
+
+def _scale(theirs: np.ndarray) -> float:
+    """What they vary by: a mean far from zero, as of a pressure, would hide what differs."""
+    least, most = float(np.min(theirs, initial=np.inf)), float(np.max(theirs, initial=-np.inf))
+    if least >= most:
+        return float(np.max(np.abs(theirs), initial=0.0))
+    return float(np.std(theirs, dtype=np.float64))

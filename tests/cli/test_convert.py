@@ -114,6 +114,18 @@ def test_damage_in_compressed_arrays_is_a_sentence(tmp_path):
         verification.read(tmp_path / "io.npz")
 
 
+@pytest.mark.parametrize(
+    "theirs, relative",
+    [([99.0, 101.0], 0.5), ([100.0, 100.0], 0.005), ([0.0, 0.0], 0.5), ([np.nan, 0.0], np.nan)],
+)
+def test_differences_are_in_standard_deviations_of_the_authors_array(theirs, relative):
+    """A mean far from zero hides nothing; where nothing varies, the largest value counts."""
+    theirs = np.float32(theirs)
+    arrays = {"input": np.zeros(2, np.float32), "output": theirs}
+    (found,) = verification.differences(arrays, lambda model, inputs: {"output": theirs + inputs + 0.5}, None)
+    np.testing.assert_allclose([found.relative, found.largest], [relative, 0.5 + 0 * relative], rtol=1e-5)
+
+
 @pytest.mark.parametrize("wrapped", ["alone", "state_dict", "model.state_dict", "model/state_dict"])
 def test_a_file_of_pytorch_in_its_wrappers(wrapped, tmp_path):
     torch = pytest.importorskip("torch")
