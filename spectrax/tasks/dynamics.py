@@ -11,6 +11,7 @@ import numpy as np
 from spectrax.core import randomness
 from spectrax.core.errors import ConfigError
 from spectrax.core.protocols import Batch
+from spectrax.models.normalised import PATH
 from spectrax.tasks import dynamics_figures, dynamics_metrics
 from spectrax.tasks.dynamics_metrics import Measures
 
@@ -33,8 +34,9 @@ class Dynamics:
         dt: units of time between frames.
         lyapunov: largest exponent per unit of time, by which the valid time is told; None: in units of time.
         valid_below: the error up to which a forecast is valid: root mean square over the coordinates, in the model's
-            units. 0.4 deviations is the usual choice.
-        free_steps: of the free run whose histogram is compared with that of the data; 0 for none.
+            units. 0.4 deviations is the usual choice; without normalisation the units are the data's.
+        free_steps: of the free run whose histogram is compared with that of the data; 0 for none. Histograms go over
+            deviations of the data, so they need `dataset.normalise=channel`.
         reencode: decode and encode again after so many steps of the free run; None: linear all the way.
         coordinates: names of the state's numbers, for figures; None for numbers.
 
@@ -74,7 +76,13 @@ class Dynamics:
         return batch["window"]
 
     def init(self, model: Any, key: jax.Array) -> dict[str, Any]:
-        """No state of its own."""
+        """No state of its own. Raises `ConfigError` for a free run of a model that knows no deviations of the data."""
+        if self.free_steps and not hasattr(model, PATH):
+            raise ConfigError(
+                f"task.free_steps={self.free_steps} compares histograms over {dynamics_metrics.REACH:g} deviations of "
+                "the data to each side, which an unnormalised model does not know: set dataset.normalise=channel, or "
+                "task.free_steps=0."
+            )
         return {}
 
     def loss(

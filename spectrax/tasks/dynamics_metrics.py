@@ -64,7 +64,8 @@ class Measures:
           steps, over the standard deviation of the truth (coordinates together).
         * `valid_time`: mean time before the error of a window first exceeds `valid_below`, in Lyapunov times where the
           exponent is known; a window that never does counts with its length.
-        * `kl_measure`: KL(truth || free run) of histograms, mean over coordinates, in nats.
+        * `kl_measure`: KL(truth || free run) of histograms over 5 of the model's units to each side, mean over
+          coordinates, in nats.
         * `effective_dimension`: exp(S(C / tr C)), C the covariance of the code, S the von Neumann entropy.
         * `spectral_radius`, `near_circle`: of the operator; the share of moduli from 0.95 to 1.05.
         """

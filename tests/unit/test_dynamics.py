@@ -134,6 +134,16 @@ def test_training_sees_a_part_of_the_window_that_moves():
     assert loss < 1e-10 and set(terms) == {"reconstruction", "prediction", "linearity"}
 
 
+def test_a_free_run_needs_the_deviations_of_the_data():
+    """Histograms go over 5 of the model's units: of unnormalised states, such as Lorenz's, most would lie outside."""
+    model = Exact(rotation(0.3))
+    assert Dynamics().init(model, jax.random.key(0)) == {}
+    with pytest.raises(ConfigError, match=r"free_steps=6 .* dataset\.normalise=channel"):
+        Dynamics(free_steps=6).init(model, jax.random.key(0))
+    model.normaliser = {}
+    assert Dynamics(free_steps=6).init(model, jax.random.key(0)) == {}
+
+
 def test_values_that_make_no_sense_are_told():
     with pytest.raises(ConfigError, match=r"task\.steps=20 needs windows of 21 frames; they have 9"):
         Dynamics(steps=20)._part(jnp.asarray(windows()), jax.random.key(0))
