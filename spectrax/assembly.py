@@ -18,9 +18,11 @@ def assemble(config: DictConfig, devices: Sequence[Any] | None = None) -> Experi
         devices: to lay the experiment out over, instead of those of this run.
 
     Raises:
-        ConfigError: when a constructor refuses its arguments.
+        ConfigError: when a constructor refuses its arguments, or the task the dataset.
     """
-    dataset = build(config.dataset)
+    dataset, task = build(config.dataset), build(config.task)
+    if hasattr(task, "check_fields"):
+        task.check_fields(dataset.spec.fields)
     experiment = Experiment(
         name=config.experiment,
         run_dir=Path(config.run_dir),
@@ -28,7 +30,7 @@ def assemble(config: DictConfig, devices: Sequence[Any] | None = None) -> Experi
         make_model=_model(config.model, dataset),
         dataset=dataset,
         loader=build(config.loader, dataset=dataset),
-        task=build(config.task),
+        task=task,
         layout=build(config.mesh, **({} if devices is None else {"devices": devices})),
         writers=[build(node) for node in config.writer.values() if node is not None],
         callbacks={name: build(node) for name, node in (config.get("callback") or {}).items() if node is not None},

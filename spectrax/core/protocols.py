@@ -185,6 +185,13 @@ class Task(Protocol):
         """Matplotlib figures or animations by file name, of a probe batch of host arrays and the sums of its split."""
 
 
+class ChecksFields(Protocol):
+    """A task that not every dataset can serve."""
+
+    def check_fields(self, fields: Mapping[str, FieldSpec]) -> None:
+        """Raises `ConfigError` when the dataset's examples lack what the task needs."""
+
+
 class NamesClasses(Protocol):
     """A task whose tables and figures name classes."""
 
@@ -306,7 +313,8 @@ class Callback(Protocol):
 
     Attributes:
         every: steps between two observations; None to observe whenever the run evaluates. A call of several steps ends
-            at each, so training metrics, which are means over the last call, may cover fewer of them.
+            at each, so training metrics, which are means over the last call, may cover fewer of them. A callback may
+            have `every_epochs` too, the same in epochs, which counts where `every` is None.
     """
 
     every: int | None

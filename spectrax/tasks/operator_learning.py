@@ -10,7 +10,7 @@ import numpy as np
 
 from spectrax.core import randomness
 from spectrax.core.errors import ConfigError
-from spectrax.core.protocols import Batch
+from spectrax.core.protocols import Batch, FieldSpec
 from spectrax.diagnostics import field_errors
 from spectrax.ops import cosine
 from spectrax.ops.choices import check_choice
@@ -85,6 +85,14 @@ class OperatorLearning:
     def measures(self) -> Measures:
         """How predictions are measured."""
         return Measures(self.geometry != "points", self.periodic, tuple(self.bands), tuple(self.channels or ()))
+
+    def check_fields(self, fields: Mapping[str, FieldSpec]) -> None:
+        """Raises `ConfigError` for a dataset of inputs alone."""
+        if "target" not in fields:
+            raise ConfigError(
+                "The dataset has no target to learn or to compare with, only meshes: set dataset=airfoil_potential, or "
+                "another that has one."
+            )
 
     def inputs(self, batch: Batch) -> Any:
         """The input field, or {"input", "code"} where examples have a code."""

@@ -17,6 +17,7 @@ import spectrax
 from spectrax.assembly import assemble
 from spectrax.config import find
 from spectrax.config.build import build
+from spectrax.core.errors import ConfigError
 from spectrax.core.trees import abstract_module, leaf_paths, parameter_count, split_module
 
 GOLDEN = Path(__file__).parent / "golden" / "lsm_darcy.yaml"
@@ -250,6 +251,14 @@ def test_small_models_of_darcy_flow_are_compared_by_one_recipe(name):
     """The recipes are copies: what is not of the model is equal."""
     found = changed(resolved("lsm_darcy_small"), resolved(name))
     assert {key for key in found if not key.startswith("model.")} == {"experiment"}
+
+
+@pytest.mark.parametrize("name", ["lsm_airfoil", "lsm_airfoil_small"])
+def test_meshes_without_a_flow_are_refused(name):
+    """With and without a normalisation, which looks for the target too."""
+    config = spectrax.compose(name, ["data_dir=data", "run_dir=run", "dataset=airfoil_mesh"])
+    with pytest.raises(ConfigError, match=r"no target.* set dataset=airfoil_potential"):
+        assemble(config)
 
 
 @pytest.mark.parametrize("name", [name for name in find.experiments() if "navier_stokes" in name])
