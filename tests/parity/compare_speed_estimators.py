@@ -1,13 +1,13 @@
 """Time EDMD and exact DMD against deeptime, kooplearn and PyDMD, in turns; and what streaming takes of memory.
 
-usage: python tests/parity/compare_speed_estimators.py [repetitions | stream | pykoopman]
+usage: python tests/parity/compare_speed_estimators.py [repetitions | stream [pairs] | pykoopman]
        (needs the extra `peers`; nothing else should run; for one thread: OMP_NUM_THREADS=1 taskset -c 0 ...)
 
 EDMD: 20,000 pairs of Lorenz-63 and 300 Gaussian radial basis functions at given centres, from states to eigenvalues and
 eigenvectors. Theirs evaluate the same functions in NumPy. DMD: 4096 coordinates, 400 pairs of a field of 40 patterns
-with noise. `stream`: the Gram matrices of 1,000,000 pairs and 500 functions, from a file, to eigenvalues; what it took
-of time, and the most memory that the process held. `pykoopman`: its EDMD alone, in an environment of its own, where
-nothing of ours is needed.
+with noise. `stream`: the Gram matrices of 1,000,000 pairs, or so many, and 500 functions, from a file, to eigenvalues;
+what it took of time, and the most memory that the process held, before and after. `pykoopman`: its EDMD alone, in an
+environment of its own, where nothing of ours is needed.
 """
 
 import resource
@@ -119,7 +119,7 @@ def ours():
     return actions
 
 
-def stream():
+def stream(pairs=STREAMED):
     """Print what the streamed fit took."""
     import jax
 
@@ -129,7 +129,7 @@ def stream():
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "states.npy"
-        np.save(path, lorenz(STREAMED + 1))
+        np.save(path, lorenz(pairs + 1))
         states = np.load(path, mmap_mode="r")
         jax.devices()
         print(f"before: {_peak():,.0f} MiB")
@@ -137,7 +137,7 @@ def stream():
         start = time.perf_counter()
         spectrum = EDMD(dictionary, "gram", progress=True).fit(Stream([states])).unverified()
         seconds = time.perf_counter() - start
-    print(f"{STREAMED:,} pairs, {STREAMED_FUNCTIONS} functions: {seconds:.1f} s, peak {_peak():,.0f} MiB")
+    print(f"{pairs:,} pairs, {STREAMED_FUNCTIONS} functions: {seconds:.1f} s, peak {_peak():,.0f} MiB")
     print(f"{len(spectrum.eigenvalues)} eigenvalues, largest {abs(spectrum.eigenvalues[0]):.9f}")
 
 
@@ -167,6 +167,6 @@ def pykoopman(repetitions=5):
 if __name__ == "__main__":
     modes = {"stream": stream, "pykoopman": pykoopman}
     if sys.argv[1:] and sys.argv[1] in modes:
-        modes[sys.argv[1]]()
+        modes[sys.argv[1]](*map(int, sys.argv[2:]))
     else:
         speed.compare(theirs, ours, count=1, unit="fits")
