@@ -24,8 +24,8 @@ _FUNCTIONS_DRAWN = 4
 
 
 class Certificate(SilentCallback):
-    """At the end (and every so many steps) the encoder becomes a dictionary: EDMD is fitted on it to training pairs,
-    and ResDMD computes residuals of its eigenpairs, and of the learned operator's, on the pairs of another split.
+    """At the end (and every so many steps or epochs) the encoder becomes a dictionary: EDMD is fitted on it to training
+    pairs, and ResDMD computes residuals of its eigenpairs, and of the learned operator's, on those of another split.
 
     Writes `certificate.json` (what is certified, and what may not be claimed), metrics, and at the end figures of
     eigenvalues by residual, of the pseudospectrum, and of the best certified eigenfunctions on phase space. It is about
@@ -41,7 +41,8 @@ class Certificate(SilentCallback):
         state: whether it holds the state itself.
         points: of the pseudospectrum's grid along each axis.
         plane: two coordinates, by their numbers, over which eigenfunctions are drawn; None: the first and the last.
-        every: steps between two certificates; None: at the end alone.
+        every: steps between two certificates; None: at the end alone, but for `every_epochs`.
+        every_epochs: epochs between two, when `every` is None.
 
     Raises:
         ConfigError: for numbers that make no sense.
@@ -60,8 +61,9 @@ class Certificate(SilentCallback):
         points: int = 60,
         plane: Sequence[int] | None = None,
         every: int | None = None,
+        every_epochs: float | None = None,
     ):
-        super().__init__(every)
+        super().__init__(every, every_epochs)
         if fitted_on == held_out:
             raise ConfigError(
                 f"callback: fitted_on and held_out are both {held_out}. Residuals need pairs of their own."
@@ -70,7 +72,7 @@ class Certificate(SilentCallback):
             raise ConfigError(f"plane={list(plane)} of a certificate must be the numbers of two coordinates.")
         self.plane = plane
         self.dataset, self.fitted_on, self.held_out, self.most_pairs = dataset, fitted_on, held_out, most_pairs
-        self.constant, self.state, self.often = constant, state, every is not None
+        self.constant, self.state, self.often = constant, state, (every, every_epochs) != (None, None)
         declared = getattr(dataset, "measure_preserving", False) if isometry is None else isometry
         self.plan = Plan(threshold=threshold, isometry=bool(declared), points=points)
 

@@ -1,6 +1,7 @@
 """When a run logs, evaluates, saves and is looked at, as arithmetic on the step number: the same after any resume."""
 
 import dataclasses
+from typing import Any
 
 
 @dataclasses.dataclass(frozen=True)
@@ -11,7 +12,8 @@ class Cadence:
         total: the last step.
         log, evaluate, save: periods in steps.
         call: the most steps that one jitted call takes; a call never crosses an event.
-        observe: the periods of callbacks that have their own.
+        observe: the periods of callbacks that have their own, see `own_period`.
+        epoch: steps of an epoch, for those.
     """
 
     total: int
@@ -20,6 +22,7 @@ class Cadence:
     save: int
     call: int
     observe: tuple[int, ...] = ()
+    epoch: float = 1.0
 
     def next_call(self, step: int) -> int:
         """How many steps the call that starts after `step` takes."""
@@ -53,3 +56,9 @@ class Cadence:
     @property
     def _periods(self) -> tuple[int, ...]:
         return (self.log, self.evaluate, self.save, *self.observe)
+
+
+def own_period(callback: Any, epoch: float) -> int | None:
+    """Steps between two looks of a callback, an epoch being so many; None for one that looks at every evaluation."""
+    epochs = getattr(callback, "every_epochs", None)
+    return callback.every if callback.every or epochs is None else max(1, round(epochs * epoch))

@@ -20,7 +20,7 @@ from spectrax.parallel import agreement, processes
 from spectrax.parallel.devices import describe_devices
 from spectrax.parallel.layout import check_batch
 from spectrax.training import debugging, figures, observing, schedules
-from spectrax.training.cadence import Cadence
+from spectrax.training.cadence import Cadence, own_period
 from spectrax.training.checkpoints import Checkpoints
 from spectrax.training.limits import Limited
 from spectrax.training.loop import Run, Trained, best_weights, fit
@@ -187,13 +187,15 @@ class Gradient:
         loader = experiment.loader
         per_epoch = loader.examples("train") / self.batch_size
         evaluate = self.evaluate_every_steps or max(1, round(self.evaluate_every_epochs * per_epoch))
+        periods = [own_period(callback, per_epoch) for callback in experiment.callbacks.values()]
         return Cadence(
             total=self.total_steps(loader),
             log=self.log_every,
             evaluate=evaluate,
             save=self.save_every_steps or evaluate,
             call=self.steps_per_call,
-            observe=tuple(callback.every for callback in experiment.callbacks.values() if callback.every),
+            observe=tuple(period for period in periods if period),
+            epoch=per_epoch,
         )
 
     def step_cost(self, experiment: Experiment) -> Callable[[], StepCost]:

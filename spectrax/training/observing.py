@@ -14,7 +14,7 @@ from spectrax.core.protocols import Batch, Callback, Loader, Observed
 from spectrax.parallel import agreement
 from spectrax.parallel.layout import Layout
 from spectrax.training import figures
-from spectrax.training.cadence import Cadence
+from spectrax.training.cadence import Cadence, own_period
 from spectrax.training.results import Results
 from spectrax.training.state import TrainState
 from spectrax.training.writing import Writers
@@ -106,7 +106,8 @@ class Observers:
         return stop
 
     def _is_due(self, name: str, step: int) -> bool:
-        return self._cadence.falls(self._callbacks[name].every or self._cadence.evaluate, step)
+        own = own_period(self._callbacks[name], self._cadence.epoch)
+        return self._cadence.falls(own or self._cadence.evaluate, step)
 
     def _moment(self, state: TrainState, step: int, training: Any, results: Results, last: bool = False) -> Moment:
         split = results.monitored or "train"

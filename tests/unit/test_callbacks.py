@@ -122,6 +122,21 @@ def test_complex_and_convolutional_weights():
         WeightSpectra(["("])
 
 
+class Looking(SilentCallback):
+    """Says that it looked."""
+
+    def observe(self, seen):
+        return Observed({"looked": 1.0})
+
+
+def test_a_callback_may_count_in_epochs(tmp_path):
+    """An epoch is 40 / 16 steps, and the run evaluates at none of these."""
+    callbacks = {"epochs": Looking(every_epochs=2), "steps": Looking(every=6, every_epochs=2)}
+    trainer(steps=14, evaluate_every_steps=9).run(experiment(tmp_path, callbacks=callbacks))
+    assert [int(row["step"]) for row in rows(tmp_path, "epochs")] == [5, 10, 14]
+    assert [int(row["step"]) for row in rows(tmp_path, "steps")] == [6, 12, 14]
+
+
 class KilledAt(SilentCallback):
     """Asks for a polite end after a step, once."""
 

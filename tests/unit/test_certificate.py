@@ -85,8 +85,11 @@ def test_an_operator_that_is_wrong_is_not_certified():
 def test_before_the_end_it_speaks_when_asked_to_and_draws_nothing():
     seen = Seen(Exact(MATRIX), last=False)
     assert not Certificate(Dataset()).observe(seen).documents
-    said = Certificate(Dataset(), every=5).observe(seen)
-    assert said.documents and said.metrics and not said.figures
+    for often in ({"every": 5}, {"every_epochs": 2}):
+        said = Certificate(Dataset(), **often).observe(seen)
+        assert said.documents and said.metrics and not said.figures
+    with pytest.raises(ConfigError, match="every_epochs=0 must be above 0"):
+        Certificate(Dataset(), every_epochs=0)
     with pytest.raises(ConfigError, match="Residuals need pairs of their own"):
         Certificate(Dataset(), held_out="train")
 
