@@ -7,7 +7,7 @@ regression", 2008; Gram matrices of preconditioned rows: Yamamoto and others, "R
 CholeskyQR2 algorithm", 2015). Rounding in T is rounding in P: column j of V / s is as long as row j of its inverse is
 short. Where rows are not like those before, T is large, and Householder reflections take them in. M rows and as many
 sides as there are functions cost 5 M N^2 multiplications and additions in matrix products, reflections 6 M N^2 of a
-slower kind. The first rows are told by a sample of their own.
+slower kind. The first rows are told by a sample of their own, refined once, and cost about 8 M N^2.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Rows:
         basis: V / s of some that came (N, N); None where they are so few or so dependent that rounding decides it.
         inverse: s V* (N, N).
         gram: T* T of all rows (N, N); of those that the basis is of it is the identity, so no eigenvalue is smaller
-            than 1.
+            than 1, but for rounding in T: 0.9 was the least found where rounding nearly decides the basis.
         turned: T* sides of all (N, k).
     """
 
@@ -114,7 +114,12 @@ def _foreseen(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray] | N
     gram = _adjoint(tame) @ tame
     if not np.linalg.norm(gram) < REFINABLE:
         return None
-    return _directions(np.linalg.cholesky(gram).conj().T @ inverse)
+    try:
+        return _directions(np.linalg.cholesky(gram).conj().T @ inverse)
+    except (
+        np.linalg.LinAlgError
+    ):  # the sample was so near dependence that rounding in T took away what makes it definite
+        return None
 
 
 def _adjoint(array: np.ndarray) -> np.ndarray:

@@ -79,6 +79,22 @@ def test_a_first_piece_that_is_not_like_its_sample(share, reflected, monkeypatch
     np.testing.assert_allclose(found, np.linalg.lstsq(rows, sides)[0], rtol=0, atol=1e-14)
 
 
+def test_a_sample_that_cannot_be_refined_is_left_to_reflections(monkeypatch):
+    seen, cholesky = reflections(monkeypatch), np.linalg.cholesky
+
+    def indefinite(matrix):
+        monkeypatch.setattr(np.linalg, "cholesky", cholesky)
+        raise np.linalg.LinAlgError("Matrix is not positive definite")
+
+    monkeypatch.setattr(np.linalg, "cholesky", indefinite)
+    generator = np.random.default_rng(0)
+    rows, sides = generator.standard_normal((60, 6)), generator.standard_normal((60, 2))
+    factor = taken(rows, sides, 60).factor()
+    assert len(seen) == 1
+    found = np.linalg.solve(factor.root, factor.sides)
+    np.testing.assert_allclose(found, np.linalg.lstsq(rows, sides)[0], rtol=0, atol=1e-14)
+
+
 def test_many_rows_are_taken_in_without_end(monkeypatch):
     """Gram matrices that have grown beyond measure are begun anew."""
     seen = reflections(monkeypatch)
