@@ -32,7 +32,7 @@ def by_residual(
         residuals: (n,).
         threshold: of a certified eigenvalue.
         certified: (n,) bool; rounding, or the distance from the circle, may forbid it where the residual does not.
-        learned: (m,) complex, of an operator without residuals; drawn as crosses.
+        learned: (m,) complex, of the learned operator, whose residuals are not drawn; crosses.
     """
     figure = Figure(figsize=(10.4, 4.7), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.05))
