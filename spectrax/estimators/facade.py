@@ -128,7 +128,7 @@ class Koopman(BaseEstimator):
             return Pairs(np.asarray(X), np.asarray(y), None if weights is None else np.asarray(weights))
         if weights is not None:
             raise ConfigError("sample_weight goes with pairs: give their images as y.")
-        trajectories = np.asarray(X)[None] if len(X) and np.ndim(X[0]) == 1 else X
+        trajectories = np.asarray(X)[None] if _is_one(X) else X
         return Pairs.of_trajectories(delayed(trajectories, self.delays) if self.delays > 1 else trajectories, self.lag)
 
     def _parted(self, pairs: Pairs) -> tuple[Pairs, Pairs | None]:
@@ -146,3 +146,10 @@ class Koopman(BaseEstimator):
         if not hasattr(self, "spectrum_"):
             raise ConfigError("The model is not fitted yet. Call fit first.")
         return self.spectrum_
+
+
+def _is_one(X: Any) -> bool:
+    """Whether it is one trajectory: an array of two axes, a table such as a pandas DataFrame, or a list of rows."""
+    if hasattr(X, "shape"):  # indexing a table by 0 would ask for a column of that name
+        return len(X.shape) == 2
+    return len(X) > 0 and np.ndim(X[0]) == 1

@@ -153,6 +153,30 @@ def test_the_front_takes_delays_and_single_trajectories():
     np.testing.assert_allclose(model.forecast(wave[:2].T, 3)[0, :, 1], wave[2:5, 0], atol=1e-10)
 
 
+class Table:
+    """As much of a pandas DataFrame as matters: rows are not to be had by index."""
+
+    def __init__(self, rows):
+        self._rows, self.shape = rows, rows.shape
+
+    def __len__(self):
+        return len(self._rows)
+
+    def __array__(self, dtype=None, copy=None):
+        return np.asarray(self._rows, dtype)
+
+    def __getitem__(self, name):
+        raise KeyError(name)
+
+
+def test_the_front_takes_tables():
+    run = np.stack([0.9 ** np.arange(20), 0.5 ** np.arange(20)], axis=1)
+    for given in ((Table(run),), (Table(run[:-1]), Table(run[1:]))):
+        found = Koopman().fit(*given)
+        np.testing.assert_allclose(found.predict(Table(run[:3])), run[1:4], atol=1e-9)
+        assert found.score(*given) == pytest.approx(1)
+
+
 def test_the_front_keeps_a_quadrature_rule_whole():
     """The Gauss map on 40 Legendre polynomials, orthonormal by 100 nodes and by no part of them."""
     nodes, weights = gauss_legendre(-1.0, 0.0, 100)
