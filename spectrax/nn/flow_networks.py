@@ -126,7 +126,9 @@ class FlowDecoder(nnx.Module):
         """
         weights = [(layer.kernel[...].astype(x.dtype), layer.bias[...].astype(x.dtype)) for layer in self.points]
         batch, height, width, channels = x.shape
-        count = images_at_once(batch, height * width * max(HEAD) * x.dtype.itemsize)
+        image_bytes = height * width * max(HEAD) * x.dtype.itemsize
+        # Twice the caches of two cores: 8 images of 64x64 took 0.50 s where 2 took 0.63, and 32 took 0.70.
+        count = images_at_once(batch, image_bytes // 4, least_bytes=0)
         if count == batch:
             return _perceptron(x, weights, lambda x, kernel, bias: product(x, kernel) + bias)
 
