@@ -1,5 +1,6 @@
 """What a learned dictionary is worth: its eigenvalues with residuals on trajectories that training has not seen."""
 
+import itertools
 import logging
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,16 +12,21 @@ from spectrax.callbacks.callback import SilentCallback
 from spectrax.core import trees
 from spectrax.core.errors import ConfigError
 from spectrax.core.protocols import Observation, Observed
+from spectrax.estimators.compression import compression
 from spectrax.estimators.dictionaries.encoded import Encoded
 from spectrax.estimators.evidence import Evidence, Plan, evidence
+from spectrax.estimators.qr import factors
 from spectrax.estimators.resdmd import ResDMD
+from spectrax.estimators.schur import schur_form
 from spectrax.estimators.snapshots import Pairs
+from spectrax.estimators.spectral_measure import isometry_measure
 from spectrax.estimators.spectrum import KoopmanSpectrum
-from spectrax.plots import koopman_eigenfunctions, koopman_eigenvalues, koopman_pseudospectrum
+from spectrax.plots import koopman_eigenfunctions, koopman_eigenvalues, koopman_measures, koopman_pseudospectrum
 
 logger = logging.getLogger("spectrax")
 
 _FUNCTIONS_DRAWN = 4
+_ORDERS, _WIDTHS, _ANGLES = (1, 6), (0.4, 0.1), 720  # of the spectral measure's kernels, and where it is computed
 
 
 class Certificate(SilentCallback):
@@ -28,8 +34,9 @@ class Certificate(SilentCallback):
     pairs, and ResDMD computes residuals of its eigenpairs, and of the learned operator's, on those of another split.
 
     Writes `certificate.json` (what is certified, and what may not be claimed), metrics, and at the end figures of
-    eigenvalues by residual, of the pseudospectrum, and of the best certified eigenfunctions on phase space. It is about
-    the weights of that moment.
+    eigenvalues by residual, of the pseudospectrum, of the best certified eigenfunctions on phase space, and where the
+    system preserves measure of the spectral measure of the encoder's first function. It is about the weights of that
+    moment.
 
     Args:
         dataset: the run's; what it holds is read when it is first needed.
@@ -97,7 +104,7 @@ class Certificate(SilentCallback):
             said["learned_operator"] = learned.certificate(plan.threshold, plan.isometry)
             metrics["learned_residual_median"] = float(np.median(learned.residuals))
         logger.info("Certificate: %s", said["claims"][0])
-        figures = self._figures(found, learned, held_out.x) if seen.last else {}
+        figures = self._figures(found, learned, held_out) if seen.last else {}
         return Observed(metrics, figures, {"certificate": said})
 
     def _pairs(self, split: str) -> Pairs:
@@ -116,8 +123,8 @@ class Certificate(SilentCallback):
         eigenvalues, vectors = np.linalg.eig(matrix)
         return KoopmanSpectrum(eigenvalues, None, vectors, matrix, alone).verified(pairs)
 
-    def _figures(self, found: Evidence, learned: KoopmanSpectrum | None, states: np.ndarray) -> dict[str, Any]:
-        spectrum, plan = found.spectrum, found.plan
+    def _figures(self, found: Evidence, learned: KoopmanSpectrum | None, held_out: Pairs) -> dict[str, Any]:
+        spectrum, plan, states = found.spectrum, found.plan, held_out.x
         values, residuals = spectrum.eigenvalues, spectrum.residuals
         drawn = {
             "eigenvalues": koopman_eigenvalues.by_residual(
@@ -142,7 +149,26 @@ class Certificate(SilentCallback):
             drawn["eigenfunctions"] = koopman_eigenfunctions.eigenfunctions(
                 shown[:, places], spectrum.eigenfunctions(shown)[:, chosen], titles, names
             )
+        if plan.isometry:
+            angles = np.linspace(-np.pi, np.pi, _ANGLES)
+            densities = spectral_densities(spectrum.dictionary, held_out, angles)
+            drawn["spectral_measure"] = koopman_measures.measures(angles, densities, None, {})
         return drawn
+
+
+def spectral_densities(dictionary: Encoded, pairs: Pairs, angles: np.ndarray) -> dict[tuple[int, float], np.ndarray]:
+    """Smoothed densities (angles,) of the spectral measure of the encoder's first function without its mean, of norm 1,
+    by order and width of the kernel."""
+    names = list(dictionary.names())
+    compressed = compression(factors(dictionary, pairs))
+    function = compressed.coordinates[:, next(index for index, name in enumerate(names) if name != "1")]
+    if "1" in names:
+        constant = compressed.coordinates[:, names.index("1")]
+        function = function - constant * (constant.conj() @ function) / (constant.conj() @ constant)
+    function = function / max(np.linalg.norm(function), np.finfo(float).tiny)  # one that is constant has no energy
+    form = schur_form(compressed.matrix)
+    keys = itertools.product(_ORDERS, _WIDTHS)
+    return {(order, width): isometry_measure(form, function, angles, order, width) for order, width in keys}
 
 
 def encoder(model: Any) -> Callable[[Any], Any]:

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from test_dynamics import Exact, rotation
 
-from spectrax.callbacks.certificate import Certificate
+from spectrax.callbacks.certificate import Certificate, encoder, spectral_densities
 from spectrax.core.errors import ConfigError
 from spectrax.core.protocols import DatasetSpec, FieldSpec
+from spectrax.estimators.dictionaries.encoded import Encoded
 from spectrax.estimators.dictionaries.fourier import Fourier
 from spectrax.estimators.dictionaries.monomials import Monomials
 from spectrax.estimators.evidence import Plan, evidence
@@ -70,6 +71,21 @@ def test_an_encoder_of_a_linear_system_is_certified():
     assert said.metrics["certified"] == 3 and said.metrics["residual_largest"] < 1e-5
     assert set(said.figures) == {"eigenvalues", "pseudospectrum", "eigenfunctions"}
     np.testing.assert_allclose(listed(certificate["learned_operator"]), listed(certificate)[:2], atol=1e-5)
+
+
+def test_the_spectral_measure_of_a_rotation_lies_at_its_angles():
+    angle = 0.7
+    turn = rotation(angle)
+    dataset = Dataset(map=lambda x: x @ turn, measure_preserving=True)
+    callback = Certificate(dataset, threshold=0.01, points=12)
+    said = callback.observe(Seen(Exact(turn)))
+    assert set(said.figures) == {"eigenvalues", "pseudospectrum", "eigenfunctions", "spectral_measure"}
+    angles = np.linspace(-np.pi, np.pi, 1001)
+    dictionary = Encoded(encoder(Exact(turn)), (2,)).fitted(dataset.pairs("test").x, 0)
+    for density in spectral_densities(dictionary, dataset.pairs("test"), angles).values():
+        assert np.trapezoid(density, angles) == pytest.approx(1, abs=0.02)  # of a function of norm 1
+        for half in (angles < 0, angles > 0):
+            assert abs(angles[half][np.argmax(density[half])]) == pytest.approx(angle, abs=0.1)
 
 
 def test_an_operator_that_is_wrong_is_not_certified():
