@@ -1,6 +1,5 @@
 """What a learned dictionary is worth: its eigenvalues with residuals on trajectories that training has not seen."""
 
-import itertools
 import logging
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,15 +16,15 @@ from spectrax.estimators.dictionaries.encoded import Encoded
 from spectrax.estimators.evidence import Evidence, Plan, evidence
 from spectrax.estimators.qr import factors
 from spectrax.estimators.resdmd import ResDMD
-from spectrax.estimators.schur import schur_form
 from spectrax.estimators.snapshots import Pairs
-from spectrax.estimators.spectral_measure import isometry_measure
+from spectrax.estimators.spectral_measure import centred, smoothed_densities
 from spectrax.estimators.spectrum import KoopmanSpectrum
 from spectrax.plots import koopman_eigenfunctions, koopman_eigenvalues, koopman_measures, koopman_pseudospectrum
 
 logger = logging.getLogger("spectrax")
 
 _FUNCTIONS_DRAWN = 4
+_ROUNDING = 1e-5  # share of a function's norm, which the encoder computes in float32
 _ORDERS, _WIDTHS, _ANGLES = (1, 6), (0.4, 0.1), 720  # of the spectral measure's kernels, and where it is computed
 
 
@@ -152,23 +151,23 @@ class Certificate(SilentCallback):
         if plan.isometry:
             angles = np.linspace(-np.pi, np.pi, _ANGLES)
             densities = spectral_densities(spectrum.dictionary, held_out, angles)
-            drawn["spectral_measure"] = koopman_measures.measures(angles, densities, None, {})
+            if densities:
+                drawn["spectral_measure"] = koopman_measures.measures(angles, densities, None, {})
         return drawn
 
 
 def spectral_densities(dictionary: Encoded, pairs: Pairs, angles: np.ndarray) -> dict[tuple[int, float], np.ndarray]:
     """Smoothed densities (angles,) of the spectral measure of the encoder's first function without its mean, of norm 1,
-    by order and width of the kernel."""
+    by order and width of the kernel; {} where that function is constant but for rounding."""
     names = list(dictionary.names())
     compressed = compression(factors(dictionary, pairs))
-    function = compressed.coordinates[:, next(index for index, name in enumerate(names) if name != "1")]
+    first = function = compressed.coordinates[:, next(index for index, name in enumerate(names) if name != "1")]
     if "1" in names:
-        constant = compressed.coordinates[:, names.index("1")]
-        function = function - constant * (constant.conj() @ function) / (constant.conj() @ constant)
-    function = function / max(np.linalg.norm(function), np.finfo(float).tiny)  # one that is constant has no energy
-    form = schur_form(compressed.matrix)
-    keys = itertools.product(_ORDERS, _WIDTHS)
-    return {(order, width): isometry_measure(form, function, angles, order, width) for order, width in keys}
+        function = centred(first, compressed.coordinates[:, names.index("1")])
+    norm = np.linalg.norm(function)
+    if not norm > _ROUNDING * np.linalg.norm(first):
+        return {}
+    return smoothed_densities(compressed.matrix, function / norm, angles, _ORDERS, _WIDTHS)
 
 
 def encoder(model: Any) -> Callable[[Any], Any]:

@@ -7,6 +7,9 @@ error of a smooth density falls like epsilon^m, up to logarithms (Colbrook and T
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -77,6 +80,21 @@ def isometry_measure(
     with double_precision():
         density = _density(form.triangle, f, jnp.asarray(np.asarray(angles, float)), poles, outer, inner, epsilon)
     return np.asarray(density)
+
+
+def smoothed_densities(
+    operator: ArrayLike, observable: ArrayLike, angles: ArrayLike, orders: Iterable[int], epsilons: Iterable[float]
+) -> dict[tuple[int, float], np.ndarray]:
+    """`isometry_measure` (angles,) by order and width of the kernel, from one Schur form."""
+    form = schur_form(operator)
+    keys = itertools.product(orders, epsilons)
+    return {(order, width): isometry_measure(form, observable, angles, order, width) for order, width in keys}
+
+
+def centred(observable: np.ndarray, constant: np.ndarray) -> np.ndarray:
+    """An observable without its mean, which is an atom at the angle 0; it and the constant function in an orthonormal
+    basis, (n,)."""
+    return observable - constant * (constant.conj() @ observable) / (constant.conj() @ constant)
 
 
 @jax.jit

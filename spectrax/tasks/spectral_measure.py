@@ -1,7 +1,6 @@
 """Spectral measures: how the energy of one observable spreads over the unit circle, beside the spectrum itself."""
 
 import dataclasses
-import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,8 +11,7 @@ from spectrax.core.errors import ConfigError
 from spectrax.estimators.compression import compression
 from spectrax.estimators.mpedmd import spectral_atoms
 from spectrax.estimators.qr import factors
-from spectrax.estimators.schur import schur_form
-from spectrax.estimators.spectral_measure import MAXIMAL_ORDER, isometry_measure
+from spectrax.estimators.spectral_measure import MAXIMAL_ORDER, centred, smoothed_densities
 from spectrax.estimators.spectrum import KoopmanSpectrum
 from spectrax.plots import koopman_measures
 from spectrax.tasks.spectrum import Spectrum
@@ -76,14 +74,9 @@ class SpectralMeasure(Spectrum):
         coefficients[self.observable] = 1
         f = compressed.coordinates @ coefficients
         if self.centred:
-            constant = compressed.coordinates @ self._constant(fitted)
-            f = f - constant * (constant.conj() @ f) / (constant.conj() @ constant)
+            f = centred(f, compressed.coordinates @ self._constant(fitted))
             coefficients = compressed.basis @ f
-        form = schur_form(compressed.matrix)
-        found = {
-            (order, epsilon): isometry_measure(form, f, angles, order, epsilon)
-            for order, epsilon in itertools.product(self.orders, self.epsilons)
-        }
+        found = smoothed_densities(compressed.matrix, f, angles, self.orders, self.epsilons)
         values = fitted.unverified().eigenvalues
         if np.max(np.abs(np.abs(values) - 1)) > _ON_CIRCLE:
             return found, None

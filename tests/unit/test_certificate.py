@@ -3,6 +3,7 @@
 import dataclasses
 import json
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from test_dynamics import Exact, rotation
@@ -86,6 +87,13 @@ def test_the_spectral_measure_of_a_rotation_lies_at_its_angles():
         assert np.trapezoid(density, angles) == pytest.approx(1, abs=0.02)  # of a function of norm 1
         for half in (angles < 0, angles > 0):
             assert abs(angles[half][np.argmax(density[half])]) == pytest.approx(angle, abs=0.1)
+
+
+def test_an_encoder_whose_first_function_is_constant_has_no_spectral_measure():
+    pairs = Dataset().pairs("test")
+    dictionary = Encoded(lambda x: jnp.stack([0 * x[:, 0] + 3, x[:, 1]], 1), (2,)).fitted(pairs.x, 0)
+    with pytest.warns(UserWarning, match="left out"):  # it depends on the constant 1
+        assert spectral_densities(dictionary, pairs, np.zeros(1)) == {}
 
 
 def test_an_operator_that_is_wrong_is_not_certified():
