@@ -175,12 +175,12 @@ def count(fitted: Any) -> int:
 def _check(experiment: Experiment) -> None:
     if not experiment.dataset.spec.splits.get("train"):
         raise ConfigError("The dataset has no training examples. Choose another dataset.")
-    split = {axis: size for axis, size in experiment.layout.mesh.shape.items() if axis != "data" and size > 1}
-    for axis, size in split.items():
-        raise ConfigError(
-            f"mesh.{axis}={size} splits parameters over devices, and trainer=direct has none: it fits on the host. "
-            "Leave it out."
-        )
+    for axis, size in experiment.layout.mesh.shape.items():
+        if axis != "data" and size > 1:
+            raise ConfigError(
+                f"mesh.{axis}={size} splits parameters over devices, and trainer=direct has none: it fits on the host. "
+                "Leave it out."
+            )
 
 
 def _tell_of_idle(devices: int) -> None:

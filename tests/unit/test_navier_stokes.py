@@ -24,8 +24,8 @@ def half_spectrum_as_whole(half, size):
     """The spectrum (size, size) of the real field that `numpy.fft.irfft2` makes of half a spectrum."""
     turned = half[-np.arange(size)].conj()  # the spectrum of a real field at -k, -l
     whole = np.concatenate([half, turned[:, -2:0:-1]], 1)
-    for l in (0, size // 2):  # noqa: E741
-        whole[:, l] = (half[:, l] + turned[:, l]) / 2
+    for column in (0, size // 2):
+        whole[:, column] = (half[:, column] + turned[:, column]) / 2
     return whole
 
 
