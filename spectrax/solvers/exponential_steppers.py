@@ -1,4 +1,4 @@
-"""Trajectories of one-dimensional periodic equations by exponential time differencing, with the steppers of exponax.
+"""One-dimensional periodic equations by exponential time differencing, with the steppers of exponax.
 
 The scheme is ETDRK4 of Cox & Matthews (2002), its coefficients evaluated on a contour as by Kassam & Trefethen (2005),
 in Fourier space with the two thirds rule. Needs the optional extra `pde`.
@@ -6,7 +6,7 @@ in Fourier space with the two thirds rule. Needs the optional extra `pde`.
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
@@ -15,6 +15,9 @@ from numpy.typing import ArrayLike
 from spectrax.core.errors import ConfigError
 from spectrax.solvers.optional_packages import require
 from spectrax.solvers.precision import computing_in
+
+if TYPE_CHECKING:
+    import exponax
 
 
 def trajectories(
@@ -62,14 +65,26 @@ def trajectories(
 
 
 @functools.lru_cache(maxsize=8)
+def stepper(
+    equation: str, points: int, length: float, step: float, constants: tuple[tuple[str, Any], ...]
+) -> "exponax.BaseStepper":
+    """The stepper of an equation named as in `exponax.stepper`, with constants as exponax names them; where float64 is
+    computed in. Its `step_fourier` takes complex (1, points // 2 + 1). Raises `ConfigError` when exponax is missing."""
+    require("exponax")
+    import exponax
+
+    with jax.ensure_compile_time_eval():
+        return getattr(exponax.stepper, equation)(1, length, points, step, order=4, **dict(constants))
+
+
+@functools.lru_cache(maxsize=8)
 def _compiled(
     equation: str, points: int, length: float, frames: int, step: float, substeps: int, constants: tuple
 ) -> Callable[[np.ndarray], jax.Array]:
     """The function from initial fields to trajectories, compiled once for a set of parameters."""
     import exponax
 
-    stepper = getattr(exponax.stepper, equation)(1, length, points, step, order=4, **dict(constants))
-    repeated = exponax.RepeatedStepper(stepper, substeps)
+    repeated = exponax.RepeatedStepper(stepper(equation, points, length, step, constants), substeps)
 
     def one(field: jax.Array) -> jax.Array:
         def advance(spectrum: jax.Array, _: None) -> tuple[jax.Array, jax.Array]:

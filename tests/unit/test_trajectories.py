@@ -28,6 +28,7 @@ DIMENSIONS = {
     "pendulum": 2, "duffing": 2, "van_der_pol": 2, "lorenz63": 3, "lorenz96": 40, "kuramoto_sivashinsky_dynamics": 64,
     "twisted_annulus": 2,
 }  # fmt: skip
+NOISY = ("ornstein_uhlenbeck", "noisy_logistic", "double_well", "twisted_annulus")  # by themselves, or must agree
 COUNTS = {"train": 6, "validation": 3, "test": 2}
 
 
@@ -76,6 +77,7 @@ def test_configs_say_what_models_will_get_and_write_every_setting(name):
             assert config["state"] == [DIMENSIONS[name]]
     default = whole.dataset.source.system.get("process_noise")
     assert (default is None) == ("process_noise" not in whole.dataset)
+    assert (default is None) == (name in NOISY)
 
 
 def test_a_size_or_a_key_that_is_not_there_is_told():
@@ -337,7 +339,9 @@ def test_what_does_not_fit_together_or_is_not_there_is_said(tmp_path, lorenz):
     with pytest.raises(ConfigError, match=r"dataset\.process_noise=0\.5 be that of dataset\.source\.system, 0"):
         Trajectories(**words, process_noise=0.5)
     noisy = Simulated(system=CircleRotation(process_noise=0.5), length=12, **COUNTS)
-    with pytest.raises(ConfigError, match=r"dataset\.measure_preserving=true, but circle_rotation"):
+    with pytest.raises(
+        ConfigError, match=r"dataset\.measure_preserving=true.*circle_rotation.*not unitary: it has noise"
+    ):
         Trajectories(**{**words, "source": noisy}, process_noise=0.5, measure_preserving=True)
     with pytest.raises(DataMissing, match=r"circle_rotation_generated is not prepared in .*dataset=circle_rotation"):
         Trajectories(**words).trajectories("train")

@@ -204,8 +204,9 @@ class Trajectories(PreparedSource):
             )
         if self.measure_preserving and not system.unitary:
             raise ConfigError(
-                f"dataset.measure_preserving=true, but {system.name} with these settings does not preserve a measure, "
-                "or is not invertible. Set it to false."
+                f"dataset.measure_preserving=true, but the Koopman operator of {system.name} with these settings is not "
+                f"unitary: it {'has noise' if system.stochastic else 'preserves no measure, or is not invertible'}. Set "
+                "it to false."
             )
         if self.dt != source.dt:
             raise ConfigError(f"dataset.dt={self.dt:g}, but dataset.source.dt={source.dt:g}: set both alike.")

@@ -8,16 +8,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from spectrax.core.errors import ConfigError
-from spectrax.solvers.dynamics.maps import Map
+from spectrax.solvers.dynamics.maps import DisturbedMap
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Cmv(Map):
+class Cmv(DisturbedMap):
     """x' = C x, C the CMV matrix of the coefficients a_k = (-1)^k q^((k + 1) / 2) (Rogers and Szegoe's), of which the
     last one is made 1: then C is orthogonal, and the Koopman operator unitary on linear functions.
 
     The spectral measure of the first coordinate is that of a normal angle of variance ln(1 / q) wrapped around the
-    circle, in the limit of large sizes and to within q^(size / 2) or so of any smoothed one.
+    circle, in the limit of large sizes and to within q^(size / 2) or so of any smoothed one. Process noise leaves the
+    mean of a linear function as it is, and lets the square of the length of x grow by size process_noise^2 in a step.
 
     Attributes:
         size: of the matrix.
@@ -39,6 +40,7 @@ class Cmv(Map):
             raise ConfigError(
                 f"dataset.source.system: size={self.size} of cmv is at least 2, and q={self.q:g} between 0 and 1."
             )
+        super().__post_init__()
 
     @property
     def coordinates(self) -> tuple[str, ...]:
@@ -47,8 +49,8 @@ class Cmv(Map):
 
     @property
     def unitary(self) -> bool:
-        """C is orthogonal."""
-        return True
+        """C is orthogonal; without noise."""
+        return not self.stochastic
 
     @property
     def matrix(self) -> np.ndarray:
@@ -83,6 +85,6 @@ class Cmv(Map):
             raise ConfigError(f"dataset.source.grid={list(grid)}: cmv has {self.size} unit vectors, [{self.size}].")
         return np.eye(self.size), np.ones(self.size)
 
-    def advance(self, state: jax.Array, key: jax.Array, dt: float) -> jax.Array:
-        """A step later."""
+    def image(self, state: jax.Array) -> jax.Array:
+        """C x."""
         return jnp.asarray(self.matrix) @ state

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.linalg import eigh_tridiagonal
 
 from spectrax.core.errors import ConfigError
-from spectrax.solvers.dynamics.flows import Flow
+from spectrax.solvers.dynamics.flows import RungeKutta
 from spectrax.solvers.dynamics.system import System
 
 
@@ -64,7 +64,7 @@ class OrnsteinUhlenbeck(System):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class DoubleWell(Flow):
+class DoubleWell(RungeKutta):
     """dx = -V'(x) dt + sqrt(2 / beta) dW with V = (x^2 - 1)^2: two states that the diffusion seldom changes between.
 
     Attributes:

@@ -13,8 +13,13 @@ MODULUS = 2305843009213691579  # the largest such prime below 2^61
 
 
 def integers(x: jax.Array) -> jax.Array:
-    """float64 in [0, 1) -> uint64 modulo `MODULUS`."""
-    return (x * MODULUS).astype(jnp.uint64) % jnp.uint64(MODULUS)
+    """float64 -> uint64 below `MODULUS`, whole turns left out."""
+    return (x % 1 * MODULUS).astype(jnp.uint64) % jnp.uint64(MODULUS)
+
+
+def added(k: jax.Array, x: jax.Array) -> jax.Array:
+    """The sum of uint64 below `MODULUS` and of turns in float64, of either sign: uint64 below `MODULUS`."""
+    return (k + integers(x)) % jnp.uint64(MODULUS)
 
 
 def fractions(k: jax.Array) -> jax.Array:

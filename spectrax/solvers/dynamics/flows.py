@@ -1,9 +1,10 @@
-"""Systems that a differential equation moves, in fixed substeps of the classical Runge-Kutta method."""
+"""Systems that a differential equation moves, in fixed substeps: exact ones, or those of a method."""
 
 import abc
 import dataclasses
 import math
 from collections.abc import Callable
+from typing import Any
 
 import jax
 
@@ -24,11 +25,11 @@ def runge_kutta(rate: Callable[[jax.Array], jax.Array], state: jax.Array, step: 
 class Flow(System):
     """Base of systems d state = rate(state) dt + amplitude dW, whose noise is the same for each coordinate.
 
-    With noise, half a step of the method is followed by the increment amplitude dW and by the other half: Strang's
-    splitting, of weak order 2.
+    With noise, half a step is followed by the increment amplitude dW and by the other half: Strang's splitting, of weak
+    order 2.
 
     Attributes:
-        substep: longest step of the method; a frame is divided into equal ones.
+        substep: longest step; a frame is divided into equal ones.
     """
 
     substep: float
@@ -43,8 +44,8 @@ class Flow(System):
             )
 
     @abc.abstractmethod
-    def rate(self, state: jax.Array) -> jax.Array:
-        """The derivative (dimension,) of a state (dimension,) with respect to time; traced."""
+    def flow(self, state: Any, step: float) -> Any:
+        """A state, as `internal` gives it, a step later without noise; traced."""
 
     @property
     @abc.abstractmethod
@@ -56,18 +57,34 @@ class Flow(System):
         """With noise."""
         return self.amplitude > 0
 
-    def advance(self, state: jax.Array, key: jax.Array, dt: float) -> jax.Array:
+    def normal(self, key: jax.Array, state: Any) -> Any:
+        """Standard normal noise, to be added to a state as `internal` gives it; traced."""
+        return jax.random.normal(key, state.shape, state.dtype)
+
+    def advance(self, state: Any, key: jax.Array, dt: float) -> Any:
         """A frame later."""
         count = max(1, math.ceil(dt / self.substep * (1 - 1e-12)))
         step = dt / count
 
-        def noisy(number: jax.Array, state: jax.Array) -> jax.Array:
-            increment = jax.random.normal(jax.random.fold_in(key, number), state.shape, state.dtype)
-            state = runge_kutta(self.rate, state, step / 2) + self.amplitude * math.sqrt(step) * increment
-            return runge_kutta(self.rate, state, step / 2)
+        def noisy(number: jax.Array, state: Any) -> Any:
+            increment = self.normal(jax.random.fold_in(key, number), state)
+            return self.flow(self.flow(state, step / 2) + self.amplitude * math.sqrt(step) * increment, step / 2)
 
-        quiet = lambda _, state: runge_kutta(self.rate, state, step)  # noqa: E731
+        quiet = lambda _, state: self.flow(state, step)  # noqa: E731
         return jax.lax.fori_loop(0, count, noisy if self.stochastic else quiet, state)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RungeKutta(Flow):
+    """Base of flows whose equation is given, and solved by the classical method of order 4."""
+
+    @abc.abstractmethod
+    def rate(self, state: jax.Array) -> jax.Array:
+        """The derivative (dimension,) of a state (dimension,) with respect to time; traced."""
+
+    def flow(self, state: jax.Array, step: float) -> jax.Array:
+        """A step of the method."""
+        return runge_kutta(self.rate, state, step)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

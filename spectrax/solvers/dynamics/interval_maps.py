@@ -9,13 +9,14 @@ import numpy as np
 from scipy.special import comb
 
 from spectrax.core.errors import ConfigError
-from spectrax.solvers.dynamics.exact_integers import MODULUS, fractions, integers
-from spectrax.solvers.dynamics.maps import Map
+from spectrax.solvers.dynamics.exact_integers import MODULUS, added, fractions, integers
+from spectrax.solvers.dynamics.maps import DisturbedMap, Map
 
 
-class ExactMap(Map):
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ExactMap(DisturbedMap):
     """A map of [0, 1] that preserves Lebesgue measure, in exact integers: in floating point its orbits would reach 0
-    after some fifty steps."""
+    after some fifty steps. Noise is added in integers too."""
 
     @property
     def coordinates(self) -> tuple[str, ...]:
@@ -44,7 +45,8 @@ class Doubling(ExactMap):
     """x' = 2 x modulo 1, in exact integers.
 
     It preserves Lebesgue measure and is not invertible: the Koopman operator is an isometry that is not unitary, a
-    shift of infinite multiplicity, whose spectrum is the closed unit disc. 1 is the only eigenvalue.
+    shift of infinite multiplicity, whose spectrum is the closed unit disc. 1 is the only eigenvalue. Noise is wrapped
+    around; with it 1 is all of the spectrum but 0.
     """
 
     name = "doubling"
@@ -54,17 +56,26 @@ class Doubling(ExactMap):
 
     @staticmethod
     def mode(k: int) -> int:
-        """The Koopman operator takes the mode exp(2 pi i k x) to the mode of this number."""
+        """The Koopman operator takes the mode exp(2 pi i k x) to the mode of this number, times its damping."""
         return 2 * k
 
-    def advance(self, state: jax.Array, key: jax.Array, dt: float) -> jax.Array:
-        """A step later."""
+    def damping(self, k: int) -> float:
+        """Of the image of a mode by the noise, in the mean."""
+        return math.exp(-((2 * math.pi * k * self.process_noise) ** 2) / 2)
+
+    def image(self, state: jax.Array) -> jax.Array:
+        """Without rounding."""
         return 2 * state % jnp.uint64(MODULUS)
+
+    def disturbed(self, state: jax.Array, noise: jax.Array) -> jax.Array:
+        """Integers again."""
+        return added(state, noise)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Tent(ExactMap):
-    """x' = 1 - |1 - 2 x|, in exact integers; spectrum and measure are those of doubling."""
+    """x' = 1 - |1 - 2 x|, in exact integers; spectrum and measure are those of doubling. Noise is reflected at both
+    ends."""
 
     name = "tent"
     description = "The tent map: preserves Lebesgue measure and is not invertible."
@@ -72,12 +83,22 @@ class Tent(ExactMap):
 
     @staticmethod
     def mode(k: int) -> int:
-        """The Koopman operator takes the mode cos(pi k x) to the mode of this number."""
+        """The Koopman operator takes the mode cos(pi k x) to the mode of this number, times its damping."""
         return 2 * k
 
-    def advance(self, state: jax.Array, key: jax.Array, dt: float) -> jax.Array:
-        """A step later."""
+    def damping(self, k: int) -> float:
+        """Of the image of a mode by the noise, in the mean."""
+        return math.exp(-((math.pi * k * self.process_noise) ** 2) / 2)
+
+    def image(self, state: jax.Array) -> jax.Array:
+        """Without rounding."""
         return jnp.minimum(2 * state, 2 * (jnp.uint64(MODULUS) - state))
+
+    def disturbed(self, state: jax.Array, noise: jax.Array) -> jax.Array:
+        """Integers again, reflected: of the two halves of a circle of length 2 one is laid upon the other."""
+        around = 2 * jnp.uint64(MODULUS)
+        moved = (state + (noise % 2 * MODULUS).astype(jnp.uint64)) % around
+        return jnp.minimum(moved, around - moved)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -143,11 +164,11 @@ class NoisyLogistic(Map):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class GaussMap(Map):
+class GaussMap(DisturbedMap):
     """x' = exp(-alpha x^2) + beta on [-1, 0]; by default beta = -1 - exp(-alpha), so that -1 is a fixed point.
 
     It draws the interval together to that point, and does not preserve Lebesgue measure, under which it is sampled:
-    eigenvalues of finite sections are spurious but for those near 1.
+    eigenvalues of finite sections are spurious but for those near 1. Noise may lead out of the interval, by its size.
 
     Source: the example of Colbrook & Townsend, "Rigorous data-driven computation of spectral properties of Koopman
     operators" (2024).
@@ -175,9 +196,10 @@ class GaussMap(Map):
 
     def spectrum(self, count: int) -> np.ndarray:
         """The eigenvalues on functions that are analytic about the fixed point -1: powers 0, 1, ... of the derivative
-        there, 2 alpha exp(-alpha): (count,). Raises `ConfigError` where beta was changed, and -1 is no fixed point."""
-        if self.beta is not None:
-            raise ConfigError("The exact eigenvalues are those of the fixed point -1: leave beta null.")
+        there, 2 alpha exp(-alpha): (count,). Raises `ConfigError` where beta was changed, or with noise: -1 is no fixed
+        point then."""
+        if self.beta is not None or self.stochastic:
+            raise ConfigError("The exact eigenvalues are those of the fixed point -1: leave beta null, and no noise.")
         return (2 * self.alpha * math.exp(-self.alpha)) ** np.arange(count)
 
     def initial(self, rng: np.random.Generator) -> np.ndarray:
@@ -191,8 +213,8 @@ class GaussMap(Map):
         points, weights = np.polynomial.legendre.leggauss(grid[0])
         return (points[:, None] - 1) / 2, weights / 2
 
-    def advance(self, state: jax.Array, key: jax.Array, dt: float) -> jax.Array:
-        """A step later."""
+    def image(self, state: jax.Array) -> jax.Array:
+        """The bell."""
         return jnp.exp(-self.alpha * state**2) + self.offset
 
 

@@ -3,19 +3,22 @@
 import dataclasses
 
 import jax
+import jax.numpy as jnp
 import numpy as np
-from numpy.typing import ArrayLike
 
 from spectrax.core.errors import ConfigError
-from spectrax.solvers.dynamics.system import System
-from spectrax.solvers.kuramoto_sivashinsky import kuramoto_sivashinsky
+from spectrax.solvers.dynamics.flows import Disturbed
+from spectrax.solvers.exponential_steppers import stepper
 
 _WAVES = 4  # of initial states
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class KuramotoSivashinsky(System):
+class KuramotoSivashinsky(Disturbed):
     """u_t + u u_x + u_xx + viscosity u_xxxx = 0, periodic with period `length`; the mean of u is 0.
+
+    Process noise s is the same for each place, du = ... + s dW, and independent from place to place, but for its mean
+    over them, which is left out.
 
     Attributes:
         points: at which u is kept and computed.
@@ -33,15 +36,15 @@ class KuramotoSivashinsky(System):
     description = "The Kuramoto-Sivashinsky equation on a circle: chaos in space and time."
     units = "dimensionless: u_t + u u_x + u_xx + viscosity u_xxxx = 0"
     citation = "A.-K. Kassam and L. N. Trefethen, Fourth-order time-stepping for stiff PDEs, SIAM J. Sci. Comput., 2005"
-    continuous = True
     libraries = ("numpy", "jax", "exponax")
 
     def __post_init__(self) -> None:
-        if self.points < 2 * _WAVES + 2 or self.length <= 0 or self.viscosity <= 0 or self.substep <= 0:
+        if self.points < 2 * _WAVES + 2 or self.length <= 0 or self.viscosity <= 0:
             raise ConfigError(
-                f"dataset.source.system: points={self.points} are at least {2 * _WAVES + 2}; length={self.length:g}, "
-                f"viscosity={self.viscosity:g} and substep={self.substep:g} positive."
+                f"dataset.source.system: points={self.points} are at least {2 * _WAVES + 2}; length={self.length:g} "
+                f"and viscosity={self.viscosity:g} positive."
             )
+        super().__post_init__()
 
     @property
     def coordinates(self) -> tuple[str, ...]:
@@ -50,8 +53,8 @@ class KuramotoSivashinsky(System):
 
     @property
     def unitary(self) -> bool:
-        """On the attractor."""
-        return True
+        """On the attractor, without noise."""
+        return not self.stochastic
 
     def initial(self, rng: np.random.Generator) -> np.ndarray:
         """A few long waves with normal amplitudes."""
@@ -59,20 +62,20 @@ class KuramotoSivashinsky(System):
         waves = np.exp(1j * places[:, None] * np.arange(1, _WAVES + 1))
         return (waves @ (rng.standard_normal(_WAVES) + 1j * rng.standard_normal(_WAVES))).real
 
-    def advance(self, state: jax.Array, key: jax.Array, dt: float) -> jax.Array:
-        """Not to be called: a trajectory is computed as a whole."""
-        raise NotImplementedError("The stepper of this equation makes whole trajectories: call `trajectories`.")
+    def internal(self, state: jax.Array) -> jax.Array:
+        """Its Fourier coefficients, complex (1, points // 2 + 1)."""
+        return jnp.fft.rfft(state)[None]
 
-    def trajectories(
-        self, initial: ArrayLike, *, length: int, dt: float, skipped: int = 0, seeds: ArrayLike | None = None
-    ) -> np.ndarray:
-        """As of every system; also raises ConfigError where exponax is missing."""
-        initial = np.asarray(initial, np.float64)
-        self._check(initial, length, dt, skipped, seeds)
-        count = skipped + length - 1
-        if count == 0:
-            return initial[:, None]
-        frames = kuramoto_sivashinsky(
-            initial, viscosity=self.viscosity, length=self.length, frames=count, interval=dt, time_step=self.substep
-        )
-        return np.concatenate([initial[:, None], frames], 1)[:, skipped:]
+    def shown(self, internal: jax.Array) -> jax.Array:
+        """Places again."""
+        return jnp.fft.irfft(internal[0], self.points)
+
+    def flow(self, state: jax.Array, step: float) -> jax.Array:
+        """A step of the exponential method. Raises `ConfigError` where exponax is missing."""
+        constants = (("fourth_order_scale", self.viscosity),)
+        method = stepper("KuramotoSivashinskyConservative", self.points, self.length, step, constants)
+        return method.step_fourier(state)
+
+    def normal(self, key: jax.Array, state: jax.Array) -> jax.Array:
+        """Independent at each place, without a mean."""
+        return self.internal(jax.random.normal(key, (self.points,))).at[:, 0].set(0)

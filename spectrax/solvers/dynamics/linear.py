@@ -11,8 +11,8 @@ import numpy as np
 
 from spectrax.core.errors import ConfigError
 from spectrax.solvers.dynamics.boxes import Box, checked, midpoints, uniform
-from spectrax.solvers.dynamics.maps import Map
-from spectrax.solvers.dynamics.system import System
+from spectrax.solvers.dynamics.flows import Disturbed
+from spectrax.solvers.dynamics.maps import DisturbedMap
 
 
 def products(eigenvalues: Sequence[complex], degree: int) -> np.ndarray:
@@ -31,17 +31,15 @@ def products(eigenvalues: Sequence[complex], degree: int) -> np.ndarray:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Linear(Map):
+class Linear(DisturbedMap):
     """x' = A x + process_noise xi, A real with chosen pairs of eigenvalues and eigenvectors that are not orthogonal.
 
     Attributes:
         moduli, angles: of a pair of complex conjugate eigenvalues each.
-        process_noise: deviation of the noise xi, independent for each coordinate and step.
     """
 
     moduli: Sequence[float] = (0.99, 0.95, 0.9)
     angles: Sequence[float] = (0.3, 0.9, 1.7)
-    process_noise: float = 0.0
 
     name = "linear"
     description = "A linear map with known eigenvalues."
@@ -50,21 +48,17 @@ class Linear(Map):
     def __post_init__(self) -> None:
         object.__setattr__(self, "moduli", tuple(map(float, self.moduli)))
         object.__setattr__(self, "angles", tuple(map(float, self.angles)))
-        if not self.moduli or len(self.moduli) != len(self.angles) or min(self.moduli) < 0 or self.process_noise < 0:
+        if not self.moduli or len(self.moduli) != len(self.angles) or min(self.moduli) < 0:
             raise ConfigError(
                 f"dataset.source.system: each modulus (none negative) needs an angle: moduli={list(self.moduli)}, "
-                f"angles={list(self.angles)}; process_noise={self.process_noise:g} is 0 or more."
+                f"angles={list(self.angles)}."
             )
+        super().__post_init__()
 
     @property
     def coordinates(self) -> tuple[str, ...]:
         """Two for each pair of eigenvalues."""
         return tuple(f"x{number + 1}" for number in range(2 * len(self.moduli)))
-
-    @property
-    def stochastic(self) -> bool:
-        """With noise."""
-        return self.process_noise > 0
 
     @property
     def eigenvalues(self) -> np.ndarray:
@@ -91,18 +85,23 @@ class Linear(Map):
         """Standard normal."""
         return rng.standard_normal(len(self.coordinates))
 
-    def advance(self, state: jax.Array, key: jax.Array, dt: float) -> jax.Array:
-        """A step later."""
-        moved = jnp.asarray(self.matrix) @ state
-        return moved + self.process_noise * jax.random.normal(key, moved.shape) if self.stochastic else moved
+    def image(self, state: jax.Array) -> jax.Array:
+        """A x."""
+        return jnp.asarray(self.matrix) @ state
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SlowManifold(System):
+class SlowManifold(Disturbed):
     """x1' = mu x1, x2' = lam (x2 - x1^2): what is off the parabola near x2 = x1^2 decays fast. Solved exactly.
 
     (x1, x2, x1^2) move linearly; the generator of the Koopman operator has the eigenvalues mu, lam and 2 mu, and all
-    sums of these.
+    sums of these; process noise adds constants and leaves them as they are.
+
+    Attributes:
+        mu: rate on the manifold.
+        lam: rate towards it.
+        box: of initial states.
+        substep: with noise, which is added between two exact solutions.
 
     Source: the example with a discrete spectrum of Lusch, Kutz & Brunton (2018).
     """
@@ -110,6 +109,7 @@ class SlowManifold(System):
     mu: float = -0.05
     lam: float = -1.0
     box: Box = ((-0.5, 0.5), (-0.5, 0.5))
+    substep: float = 0.02
 
     name = "discrete_spectrum"
     description = "A slow manifold that attracts: two nonlinear equations with a discrete Koopman spectrum."
@@ -117,12 +117,12 @@ class SlowManifold(System):
         "B. Lusch, J. N. Kutz and S. L. Brunton, Deep learning for universal linear embeddings of nonlinear dynamics, "
         "Nature Communications, 2018"
     )
-    continuous = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "box", checked(self.name, self.box, 2))
         if self.lam == 2 * self.mu:
             raise ConfigError("dataset.source.system: lam must not be 2 mu, where the solution resonates.")
+        super().__post_init__()
 
     @property
     def coordinates(self) -> tuple[str, ...]:
@@ -141,9 +141,9 @@ class SlowManifold(System):
         """Middles of the cells of the box, with their areas."""
         return midpoints(self.box, grid)
 
-    def advance(self, state: jax.Array, key: jax.Array, dt: float) -> jax.Array:
+    def flow(self, state: jax.Array, step: float) -> jax.Array:
         """The exact solution."""
         slow, fast = state
         driven = self.lam / (2 * self.mu - self.lam) * slow**2
-        moved = (fast + driven) * math.exp(self.lam * dt) - driven * math.exp(2 * self.mu * dt)
-        return jnp.stack([slow * math.exp(self.mu * dt), moved])
+        moved = (fast + driven) * math.exp(self.lam * step) - driven * math.exp(2 * self.mu * step)
+        return jnp.stack([slow * math.exp(self.mu * step), moved])

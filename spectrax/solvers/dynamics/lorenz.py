@@ -7,11 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from spectrax.core.errors import ConfigError
-from spectrax.solvers.dynamics.flows import Disturbed
+from spectrax.solvers.dynamics.flows import Disturbed, RungeKutta
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Lorenz63(Disturbed):
+class Lorenz63(Disturbed, RungeKutta):
     """x' = sigma (y - x), y' = x (rho - z) - y, z' = x y - beta z.
 
     At the classical parameters the flow on the attractor is mixing: 1 is the only eigenvalue of the Koopman operator,
@@ -51,7 +51,7 @@ class Lorenz63(Disturbed):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Lorenz96(Disturbed):
+class Lorenz96(Disturbed, RungeKutta):
     """x_i' = (x_{i+1} - x_{i-2}) x_{i-1} - x_i + forcing, on a circle of `dimension` places.
 
     Attributes:

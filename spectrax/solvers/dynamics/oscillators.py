@@ -11,12 +11,12 @@ from scipy.special import ellipk
 
 from spectrax.core.errors import ConfigError
 from spectrax.solvers.dynamics.boxes import Box, checked, midpoints, uniform
-from spectrax.solvers.dynamics.flows import Disturbed
+from spectrax.solvers.dynamics.flows import Disturbed, RungeKutta
 from spectrax.solvers.dynamics.linear import products
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Pendulum(Disturbed):
+class Pendulum(Disturbed, RungeKutta):
     """q' = p, p' = -sin q: the mathematical pendulum, of frequency 1 at small amplitudes.
 
     It conserves the energy p^2 / 2 - cos q and the measure dq dp. Each energy has a frequency of its own, so that 1 is
@@ -84,7 +84,7 @@ class Pendulum(Disturbed):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Duffing(Disturbed):
+class Duffing(Disturbed, RungeKutta):
     """x' = v, v' = x - x^3 - damping v: two wells, in one of which a damped motion ends.
 
     Attributes:
@@ -145,7 +145,7 @@ class Duffing(Disturbed):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class VanDerPol(Disturbed):
+class VanDerPol(Disturbed, RungeKutta):
     """x' = v, v' = mu (1 - x^2) v - x: a limit cycle attracts everything but the rest at 0.
 
     Attributes:
