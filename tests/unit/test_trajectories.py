@@ -339,9 +339,7 @@ def test_what_does_not_fit_together_or_is_not_there_is_said(tmp_path, lorenz):
     with pytest.raises(ConfigError, match=r"dataset\.process_noise=0\.5 be that of dataset\.source\.system, 0"):
         Trajectories(**words, process_noise=0.5)
     noisy = Simulated(system=CircleRotation(process_noise=0.5), length=12, **COUNTS)
-    with pytest.raises(
-        ConfigError, match=r"dataset\.measure_preserving=true.*circle_rotation.*not unitary: it has noise"
-    ):
+    with pytest.raises(ConfigError, match=r"measure_preserving=true.*circle_rotation.*not unitary: it has noise"):
         Trajectories(**{**words, "source": noisy}, process_noise=0.5, measure_preserving=True)
     with pytest.raises(DataMissing, match=r"circle_rotation_generated is not prepared in .*dataset=circle_rotation"):
         Trajectories(**words).trajectories("train")

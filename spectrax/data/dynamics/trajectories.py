@@ -203,10 +203,10 @@ class Trajectories(PreparedSource):
                 f"({', '.join(self._few_names())}). Set dataset.state=[{len(self.coordinates)}]."
             )
         if self.measure_preserving and not system.unitary:
+            reason = "it has noise" if system.stochastic else "it preserves no measure, or is not invertible"
             raise ConfigError(
-                f"dataset.measure_preserving=true, but the Koopman operator of {system.name} with these settings is not "
-                f"unitary: it {'has noise' if system.stochastic else 'preserves no measure, or is not invertible'}. Set "
-                "it to false."
+                f"dataset.measure_preserving=true, but with these settings the Koopman operator of {system.name} is "
+                f"not unitary: {reason}. Set it to false."
             )
         if self.dt != source.dt:
             raise ConfigError(f"dataset.dt={self.dt:g}, but dataset.source.dt={source.dt:g}: set both alike.")
