@@ -14,7 +14,7 @@ from spectrax.core.protocols import Observation, Observed
 from spectrax.estimators.compression import compression
 from spectrax.estimators.dictionaries.encoded import Encoded
 from spectrax.estimators.evidence import Evidence, Plan, evidence
-from spectrax.estimators.qr import factors
+from spectrax.estimators.qr import Factors
 from spectrax.estimators.resdmd import ResDMD
 from spectrax.estimators.snapshots import Pairs
 from spectrax.estimators.spectral_measure import centred, smoothed_densities
@@ -92,7 +92,7 @@ class Certificate(SilentCallback):
         held_out = self._pairs(self.held_out)
         spectrum = ResDMD(dictionary, held_out=0.0).fit(self._pairs(self.fitted_on), seed=0)
         found = evidence(spectrum, held_out, plan)
-        learned = self._learned(seen.model, dictionary, held_out)
+        learned = self._learned(seen.model, dictionary, held_out, found.factors)
         said = {"step": seen.step, "split": self.held_out, **found.certificate()}
         said["not_claimed"].append(
             "That residuals mean anything near the rounding of the encoder, which computes in float32: below about "
@@ -113,14 +113,15 @@ class Certificate(SilentCallback):
             return pairs
         return pairs.take(np.sort(np.random.default_rng(0).choice(len(pairs), self.most_pairs, replace=False)))
 
-    def _learned(self, model: Any, dictionary: Encoded, pairs: Pairs) -> KoopmanSpectrum | None:
+    def _learned(self, model: Any, dictionary: Encoded, pairs: Pairs, made: Factors) -> KoopmanSpectrum | None:
         """The learned operator on the encoder's functions alone; None for a model that has none."""
         if not hasattr(model, "operator"):
             return None
         matrix = np.asarray(model.operator.matrix(), np.float64)
         alone = Encoded(dictionary.encoder, dictionary.state_shape, constant=False).fitted(pairs.x, 0)
         eigenvalues, vectors = np.linalg.eig(matrix)
-        return KoopmanSpectrum(eigenvalues, None, vectors, matrix, alone).verified(pairs)
+        made = made.of_functions(slice(int(self.constant), int(self.constant) + alone.size))
+        return KoopmanSpectrum(eigenvalues, None, vectors, matrix, alone).verified(pairs, made=made)
 
     def _figures(self, found: Evidence, learned: KoopmanSpectrum | None, held_out: Pairs) -> dict[str, Any]:
         spectrum, plan, states = found.spectrum, found.plan, held_out.x
@@ -150,17 +151,17 @@ class Certificate(SilentCallback):
             )
         if plan.isometry:
             angles = np.linspace(-np.pi, np.pi, _ANGLES)
-            densities = spectral_densities(spectrum.dictionary, held_out, angles)
+            densities = spectral_densities(spectrum.dictionary, found.factors, angles)
             if densities:
                 drawn["spectral_measure"] = koopman_measures.measures(angles, densities, None, {})
         return drawn
 
 
-def spectral_densities(dictionary: Encoded, pairs: Pairs, angles: np.ndarray) -> dict[tuple[int, float], np.ndarray]:
+def spectral_densities(dictionary: Encoded, made: Factors, angles: np.ndarray) -> dict[tuple[int, float], np.ndarray]:
     """Smoothed densities (angles,) of the spectral measure of the encoder's first function without its mean, of norm 1,
-    by order and width of the kernel; {} where that function is constant but for rounding."""
+    by order and width of the kernel; {} where that function is constant but for rounding. `made`: of the dictionary."""
     names = list(dictionary.names())
-    compressed = compression(factors(dictionary, pairs))
+    compressed = compression(made)
     first = function = compressed.coordinates[:, next(index for index, name in enumerate(names) if name != "1")]
     if "1" in names:
         function = centred(first, compressed.coordinates[:, names.index("1")])

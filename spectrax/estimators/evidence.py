@@ -12,7 +12,7 @@ from spectrax.core.errors import ConfigError
 from spectrax.estimators.certificate import are_certified
 from spectrax.estimators.certified_spectrum import spec_grid
 from spectrax.estimators.pseudospectrum import pseudospectrum
-from spectrax.estimators.qr import factors
+from spectrax.estimators.qr import Factors, factors
 from spectrax.estimators.snapshots import Pairs
 from spectrax.estimators.spectrum import KoopmanSpectrum
 
@@ -58,6 +58,7 @@ class Evidence:
     circle: (circle,) complex points of the unit circle; empty where the system is no isometry.
     circle_least: (circle,), tau there: the spectrum is at most so far away.
     grid_points, grid_bounds: what SpecGrid keeps of the grid, and its bounds; empty where there is no grid.
+    factors: of the dictionary at the pairs, which all of this was computed from.
     """
 
     spectrum: KoopmanSpectrum
@@ -68,6 +69,7 @@ class Evidence:
     circle_least: np.ndarray
     grid_points: np.ndarray
     grid_bounds: np.ndarray
+    factors: Factors
 
     @property
     def certified_circle(self) -> np.ndarray:
@@ -143,13 +145,13 @@ def evidence(spectrum: KoopmanSpectrum, pairs: Pairs, plan: Plan) -> Evidence:
     Raises:
         ConfigError: when there are fewer pairs than functions.
     """
-    verified = spectrum.verified(pairs, plan.chunk)
+    made = factors(spectrum.dictionary, pairs, plan.chunk)
+    verified = spectrum.verified(pairs, plan.chunk, made=made)
     axis = np.linspace(-plan.reach, plan.reach, plan.points)
     circle = np.exp(2j * np.pi * np.arange(plan.circle) / plan.circle) if plan.isometry and plan.circle else np.zeros(0)
     if not len(axis) and not len(circle):
         none = np.zeros(0)
-        return Evidence(verified, plan, axis, none, circle, none, none, none)
-    made = factors(spectrum.dictionary, pairs, plan.chunk)
+        return Evidence(verified, plan, axis, none, circle, none, none, none, made)
     grid = axis[None, :] + 1j * axis[:, None]
     least = pseudospectrum(made, np.concatenate([grid.ravel(), circle]))
     kept, bounds = np.zeros(0, complex), np.zeros(0)
@@ -157,5 +159,5 @@ def evidence(spectrum: KoopmanSpectrum, pairs: Pairs, plan: Plan) -> Evidence:
         found = spec_grid(grid, least[: grid.size].reshape(grid.shape), plan.isometry)
         kept, bounds = found.points, found.distances
     return Evidence(
-        verified, plan, axis, least[: grid.size].reshape(grid.shape), circle, least[grid.size :], kept, bounds
+        verified, plan, axis, least[: grid.size].reshape(grid.shape), circle, least[grid.size :], kept, bounds, made
     )

@@ -37,12 +37,14 @@ class MeasurePreservingEDMD:
             eigenvectors, which runs on any device.
         tolerance: singular values of the dictionary below it, relative to the largest, are dropped.
         chunk: pairs in memory at a time.
+        progress: whether a progress bar is shown.
     """
 
     dictionary: Any
     route: str = "schur"
     tolerance: float = RANK_TOLERANCE
     chunk: int = 4096
+    progress: bool = False
 
     def __post_init__(self) -> None:
         check_choice("route", self.route, ROUTES)
@@ -55,7 +57,7 @@ class MeasurePreservingEDMD:
                 dictionary is ill-conditioned.
         """
         dictionary, _ = with_dictionary(self.dictionary, counted(pairs), seed)
-        made = factors(dictionary, pairs, self.chunk)
+        made = factors(dictionary, pairs, self.chunk, self.progress)
         compressed = compression(made, self.tolerance)
         unitary, eigenvalues, vectors = self._decomposed(compressed)
         return KoopmanSpectrum(

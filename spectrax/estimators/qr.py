@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from spectrax.core.errors import ConfigError
+from spectrax.core.progress import counting
 from spectrax.estimators.features import batches, counted, padded, peeked
 from spectrax.estimators.precision import double_precision
 from spectrax.estimators.snapshots import Pairs, Stream
@@ -64,6 +65,11 @@ class Factors:
         _, values, right = np.linalg.svd(self.x, full_matrices=False)
         return values, right.conj().T
 
+    def of_functions(self, chosen: slice) -> Self:
+        """Those of some of the functions."""
+        second = None if self.second is None else self.second[:, chosen]
+        return dataclasses.replace(self, x=self.x[:, chosen], y=self.y[:, chosen], second=second)
+
     @property
     def condition(self) -> float:
         """Of the weighted dictionary matrix over the states."""
@@ -105,12 +111,13 @@ class Factors:
             )
 
 
-def factors(dictionary: Any, source: Pairs | Stream, chunk: int = 4096) -> Factors:
+def factors(dictionary: Any, source: Pairs | Stream, chunk: int = 4096, progress: bool = False) -> Factors:
     """The factors of a dictionary at pairs of snapshots, `chunk` pairs in memory at a time.
 
     Args:
         dictionary: fitted, (rows, dimension) -> (rows, N), traceable. Where it is cast up from what it computes in, its
             attribute `precision` tells the rounding unit.
+        progress: whether a progress bar is shown.
 
     Raises:
         ConfigError: when there are fewer pairs than functions, the dictionary is not finite at one of them, or the
@@ -125,7 +132,7 @@ def factors(dictionary: Any, source: Pairs | Stream, chunk: int = 4096) -> Facto
         )
     precision = _precision(dictionary, _values(dictionary, first).dtype)
     rounding = _rounding(first)
-    triangle = _streamed(dictionary, source, chunk)
+    triangle = _streamed(dictionary, source, chunk, progress)
     if not np.isfinite(triangle).all():
         raise ConfigError(
             "The dictionary is not finite at some of these pairs. Bring the states to a scale of about 1."
@@ -167,7 +174,7 @@ def _rounding(pairs: Pairs) -> float:
     return unit
 
 
-def _streamed(dictionary: Any, source: Pairs | Stream, chunk: int) -> np.ndarray:
+def _streamed(dictionary: Any, source: Pairs | Stream, chunk: int, progress: bool) -> np.ndarray:
     """The factor (k, k); k is 2 or 3 times N. Pairs without weights count 1 / number each."""
 
     @jax.jit
@@ -177,7 +184,7 @@ def _streamed(dictionary: Any, source: Pairs | Stream, chunk: int) -> np.ndarray
         return jnp.linalg.qr(jnp.concatenate([triangle, rows.astype(triangle.dtype)]), mode="r")
 
     triangle = None
-    with double_precision():
+    with double_precision(), counting("Pairs", len(source), progress) as advance:
         for pairs in batches(source):
             weights = np.full(len(pairs), 1 / len(source)) if pairs.weights is None else pairs.weights
             images = [pairs.y] if pairs.second is None else [pairs.y, pairs.second]
@@ -191,6 +198,9 @@ def _streamed(dictionary: Any, source: Pairs | Stream, chunk: int) -> np.ndarray
                 states = [padded(values[part], rows) for values in (pairs.x, *images)]
                 missing = rows - len(weights[part])
                 triangle = stacked(triangle, states, np.pad(weights[part], (0, missing)))
+                if progress:
+                    triangle.block_until_ready()
+                advance(rows - missing)
     return np.asarray(triangle)
 
 

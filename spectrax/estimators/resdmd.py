@@ -32,6 +32,7 @@ class ResDMD:
             need it.
         tolerance: singular values of the dictionary below it, relative to the largest, are dropped.
         chunk: pairs in memory at a time.
+        progress: whether progress bars are shown.
     """
 
     dictionary: Any
@@ -39,6 +40,7 @@ class ResDMD:
     held_out: float = 0.25
     tolerance: float = RANK_TOLERANCE
     chunk: int = 4096
+    progress: bool = False
 
     def __post_init__(self) -> None:
         if not self.threshold > 0:
@@ -55,7 +57,7 @@ class ResDMD:
         """
         fitted_to, tested_on = self._parts(pairs, seed)
         dictionary, _ = with_dictionary(self.dictionary, fitted_to, seed)
-        made = factors(dictionary, fitted_to, self.chunk)
+        made = factors(dictionary, fitted_to, self.chunk, self.progress)
         compressed = compression(made, self.tolerance)
         eigenvalues, vectors = np.linalg.eig(compressed.matrix)
         spectrum = KoopmanSpectrum(
@@ -67,7 +69,8 @@ class ResDMD:
             condition=made.condition,
             state=state_coefficients(dictionary, fitted_to, compressed.basis, self.chunk),
         )
-        return spectrum.verified(tested_on, self.chunk, in_sample=self.held_out == 0)
+        same = self.held_out == 0
+        return spectrum.verified(tested_on, self.chunk, same, made if same else None, self.progress)
 
     def kept(self, spectrum: KoopmanSpectrum) -> KoopmanSpectrum:
         """The eigenpairs with residuals of at most `threshold`: what algorithm 1 returns."""

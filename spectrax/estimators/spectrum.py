@@ -11,6 +11,7 @@ from spectrax.core.errors import ConfigError
 from spectrax.estimators.certificate import certificate
 from spectrax.estimators.invertibility import FibreVariance
 from spectrax.estimators.precision import double_precision
+from spectrax.estimators.qr import Factors
 from spectrax.estimators.snapshots import Pairs, Stream
 from spectrax.estimators.verification import verification
 
@@ -106,16 +107,24 @@ class KoopmanSpectrum:
         """The same, with eigenvalues that may be read without residuals."""
         return self._changed(accepted=True)
 
-    def verified(self, pairs: Pairs | Stream, chunk: int = 4096, in_sample: bool = False) -> KoopmanSpectrum:
+    def verified(
+        self,
+        pairs: Pairs | Stream,
+        chunk: int = 4096,
+        in_sample: bool = False,
+        made: Factors | None = None,
+        progress: bool = False,
+    ) -> KoopmanSpectrum:
         """The same with residuals of its eigenpairs on `pairs`, in the data form (ResDMD, arXiv 2111.14889, eq. 3.2).
 
         `pairs` should be held out: those that the operator was fitted to say
         too little, and nothing once there are as few of them as functions; `in_sample` owns up to it. Pairs with a
-        second image give the residual of the averaged operator. `chunk` pairs are in memory at a time. Raises
+        second image give the residual of the averaged operator. `chunk` pairs are in memory at a time; `progress` shows
+        how many are done. `made`: the factors of this dictionary at these pairs, where somebody has them. Raises
         `ConfigError` where there are fewer pairs than functions, or other batches than a `Stream`, whose number nobody
         knows; warns where the dictionary is ill-conditioned.
         """
-        return self._changed(**verification(self, pairs, chunk), in_sample=in_sample)
+        return self._changed(**verification(self, pairs, chunk, made, progress), in_sample=in_sample)
 
     def kept(self, threshold: float) -> KoopmanSpectrum:
         """The eigenpairs with residuals of at most `threshold`. Raises `ConfigError` without residuals."""

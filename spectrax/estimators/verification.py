@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from spectrax.estimators.spectrum import KoopmanSpectrum
 
 
-def verification(spectrum: KoopmanSpectrum, pairs: Pairs | Stream, chunk: int) -> dict[str, Any]:
+def verification(
+    spectrum: KoopmanSpectrum, pairs: Pairs | Stream, chunk: int, made: Factors | None = None, progress: bool = False
+) -> dict[str, Any]:
     """What `KoopmanSpectrum.verified` fills in, by name."""
-    made = factors(spectrum.dictionary, pairs, chunk)
+    made = factors(spectrum.dictionary, pairs, chunk, progress) if made is None else made
     made.warn()
     return residuals_of(made, spectrum.unverified().eigenvalues, spectrum.vectors) | {
         "held_out": len(pairs),

@@ -15,6 +15,7 @@ from spectrax.estimators.dictionaries.encoded import Encoded
 from spectrax.estimators.dictionaries.fourier import Fourier
 from spectrax.estimators.dictionaries.monomials import Monomials
 from spectrax.estimators.evidence import Plan, evidence
+from spectrax.estimators.qr import factors
 from spectrax.estimators.resdmd import ResDMD
 from spectrax.estimators.snapshots import Pairs
 from spectrax.tasks.spectrum import Spectrum
@@ -83,7 +84,7 @@ def test_the_spectral_measure_of_a_rotation_lies_at_its_angles():
     assert set(said.figures) == {"eigenvalues", "pseudospectrum", "eigenfunctions", "spectral_measure"}
     angles = np.linspace(-np.pi, np.pi, 1001)
     dictionary = Encoded(encoder(Exact(turn)), (2,)).fitted(dataset.pairs("test").x, 0)
-    for density in spectral_densities(dictionary, dataset.pairs("test"), angles).values():
+    for density in spectral_densities(dictionary, factors(dictionary, dataset.pairs("test")), angles).values():
         assert np.trapezoid(density, angles) == pytest.approx(1, abs=0.02)  # of a function of norm 1
         for half in (angles < 0, angles > 0):
             assert abs(angles[half][np.argmax(density[half])]) == pytest.approx(angle, abs=0.1)
@@ -93,7 +94,7 @@ def test_an_encoder_whose_first_function_is_constant_has_no_spectral_measure():
     pairs = Dataset().pairs("test")
     dictionary = Encoded(lambda x: jnp.stack([0 * x[:, 0] + 3, x[:, 1]], 1), (2,)).fitted(pairs.x, 0)
     with pytest.warns(UserWarning, match="left out"):  # it depends on the constant 1
-        assert spectral_densities(dictionary, pairs, np.zeros(1)) == {}
+        assert spectral_densities(dictionary, factors(dictionary, pairs), np.zeros(1)) == {}
 
 
 def test_an_operator_that_is_wrong_is_not_certified():

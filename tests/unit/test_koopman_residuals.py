@@ -97,6 +97,19 @@ def test_a_stream_gives_the_factors_of_all_its_pairs():
     assert streamed.pairs == 72
 
 
+def test_factors_serve_for_residuals_of_some_of_the_functions_and_show_how_many_pairs_are_done(capsys):
+    x = np.random.default_rng(0).standard_normal((500, 2))
+    pairs, whole = Pairs(x, np.sin(x)), Monomials(2)
+    made = factors(whole.fitted(x, 0), pairs, chunk=200, progress=True)
+    assert capsys.readouterr().out == "Pairs: 500 of 500\n"
+    found = ResDMD(Monomials(1), held_out=0).fit(pairs)
+    again = found.verified(pairs, made=made.of_functions(slice(3)))  # 1, x1 and x2 come first
+    np.testing.assert_allclose(again.residuals, found.residuals, rtol=1e-10, atol=1e-13)
+    assert found.in_sample and found.residuals.max() > 1e-3
+    ResDMD(Monomials(1), held_out=0, progress=True).fit(Stream([x, x], size=100))
+    assert "Pairs: 998 of 998" in capsys.readouterr().out
+
+
 def test_spectral_pollution_of_the_gauss_map_is_flagged(gauss_map):
     """Figures of the example in Colbrook and Townsend, with 40 Legendre polynomials and 100 nodes."""
     first = np.argsort(-abs(gauss_map.eigenvalues))[:9]
