@@ -84,6 +84,7 @@ def _here(config: "DictConfig", depth: int) -> dict[str, Any]:
         "experiment": experiment.name,
         "device": devices.describe_devices(),
         "device_memory_bytes": device_memory(),
+        "unread": list(getattr(trainer, "unread", ())),
         "modules": modules,
         "estimator": None if step_cost else estimator(experiment),
         "training_step": dataclasses.asdict(step.result()) if step else None,
@@ -164,7 +165,7 @@ def _print(config: "DictConfig", found: "Mapping[str, Any]") -> None:
     from spectrax.described import experiment_text
 
     console = standard_output()
-    console.print(experiment_text.graph(config))
+    console.print(experiment_text.graph(config, found.get("unread", ())))
     if found["modules"]:
         console.print(experiment_text.modules(found["modules"]))
         console.print(experiment_text.totals(found["modules"]), markup=False)

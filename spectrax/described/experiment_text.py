@@ -9,16 +9,19 @@ if TYPE_CHECKING:
 _TITLE = "Modules, one example; a multiplication and an addition are two operations"
 
 
-def graph(config: "DictConfig") -> Any:
-    """The nodes of the config with their plain arguments; where one refers to another node, its key."""
+def graph(config: "DictConfig", unread: Sequence[str] = ()) -> Any:
+    """The nodes of the config with their plain arguments; where one refers to another node, its key. Those that the
+    trainer does not read are named alone."""
     from omegaconf import OmegaConf
     from rich.tree import Tree
 
     root = Tree(f"[bold]{config.experiment}[/bold]")
     written = OmegaConf.to_container(config, resolve=False)
     for name, node in OmegaConf.to_container(config, resolve=True).items():
-        if isinstance(node, dict):
+        if isinstance(node, dict) and name not in unread:
             _grow(root, name, node, written[name])
+    if unread:
+        root.add(f"[dim]not read by this trainer: {', '.join(unread)}[/dim]")
     return root
 
 

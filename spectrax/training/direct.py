@@ -48,6 +48,7 @@ class Direct:
     """
 
     takes: ClassVar[dict[str, type]] = {"model": Estimator, "task": DirectTask}  # in the place of the usual nouns
+    unread: ClassVar[tuple[str, ...]] = ("loader", "optimizer", "schedule", "precision", "callback")  # of the config
 
     eval_batch_size: int = 128
     select_by: str = "loss"

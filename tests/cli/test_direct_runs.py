@@ -71,6 +71,7 @@ def test_it_is_described_without_data(command, tmp_path):
     code, said = command("describe", *SMALL, f"data_dir={tmp_path}/nowhere")
     assert code == 0 and "Fitted in closed form by spectrax.estimators.resdmd.ResDMD" in said, said
     assert "44 functions, to 64 training examples" in said and not (tmp_path / "nowhere").exists()
+    assert "not read by this trainer: loader, optimizer" in said and "optax" not in said
 
 
 @pytest.mark.parametrize(
