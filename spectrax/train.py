@@ -45,6 +45,7 @@ def _train(config: "DictConfig", overrides: list[str]) -> int:
     config.run_dir = agreement.of_first(config.run_dir)  # that of `debug=` is named by the time
     agreement.agree_on(_facts(config))
     trainer = build(config.trainer)
+    _check_read(overrides, config.trainer, getattr(trainer, "unread", ()))
     records = remote.records(config.run_dir, config.data_dir)
     run_dir = records.directory
     with contextlib.ExitStack() as held:
@@ -65,6 +66,16 @@ def _train(config: "DictConfig", overrides: list[str]) -> int:
         if agreement.is_writer():
             _print_summary(summary, run_dir)
     return 0
+
+
+def _check_read(overrides: list[str], trainer: "DictConfig", unread: tuple[str, ...]) -> None:
+    """Raise `ConfigError` where a word of the command line sets what this trainer does not read."""
+    from spectrax.core.errors import ConfigError
+
+    for word in overrides:
+        node = word.lstrip("+~").partition("=")[0].partition(".")[0]
+        if node in unread:
+            raise ConfigError(f"{word}: {trainer._target_} reads no {node}, so this changes nothing. Leave it out.")
 
 
 def _with_records(experiment: "Experiment", records: "Records") -> "Experiment":

@@ -176,6 +176,8 @@ def count(fitted: Any) -> int:
 def _check(experiment: Experiment) -> None:
     if not experiment.dataset.spec.splits.get("train"):
         raise ConfigError("The dataset has no training examples. Choose another dataset.")
+    if experiment.begin is not None:
+        raise ConfigError("init_from gives a network its first weights, and trainer=direct has none. Leave it out.")
     for axis, size in experiment.layout.mesh.shape.items():
         if axis != "data" and size > 1:
             raise ConfigError(

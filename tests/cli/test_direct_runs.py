@@ -78,6 +78,9 @@ def test_it_is_described_without_data(command, tmp_path):
     "words, said",
     [
         (["trainer.steps=3"], ["trainer.steps is not a key"]),
+        (["callback=[default,certificate]"], ["callback=[default,certificate]", "changes nothing", "Leave it out"]),
+        (["optimizer.clip_norm=1"], ["optimizer.clip_norm=1", "reads no optimizer"]),
+        (["dataset.normalise=channel"], ["ResDMD is no model of windows", "set dataset.normalise=null"]),
         (["task.treshold=0.2"], ["task.treshold", "task.threshold"]),
         (["task.threshold=-1"], ["threshold=-1"]),
         (["model=koopman_autoencoder"], ["KoopmanAutoencoder makes no Estimator"]),

@@ -142,6 +142,12 @@ def test_a_dataset_without_training_examples_is_refused(tmp_path):
         Direct().run(experiment(tmp_path, dataset=Points(splits=("test",))))
 
 
+def test_another_run_s_weights_are_refused(tmp_path, fits):
+    with pytest.raises(ConfigError, match="init_from gives a network its first weights"):
+        Direct().run(dataclasses.replace(experiment(tmp_path), begin=lambda weights: weights))
+    assert fits == []
+
+
 def several_devices(**axes):
     """As much of a layout as a direct run looks at, of more devices than there are here."""
     shape = {"data": 1, "fsdp": 1, "model": 1, **axes}
