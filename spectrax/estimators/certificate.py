@@ -18,8 +18,8 @@ def certificate(spectrum: KoopmanSpectrum, threshold: float, isometry: bool) -> 
 
     With `isometry` an eigenvalue's level is max(residual, |1 - |eigenvalue||): the approximate point spectrum of an
     isometry lies on the circle, and a level bounds the distance to it. Without, the level is the residual. It is
-    certified where its level and its rounding floor are at most the threshold. Sorted by level; "index" is that of the
-    spectrum.
+    certified where its level and its floor, what rounding and noise may hide, are at most the threshold. Sorted by
+    level; "index" is that of the spectrum.
     """
     values, found = spectrum.eigenvalues, levels(spectrum, isometry)
     certified = are_certified(spectrum, threshold, isometry)
@@ -49,7 +49,7 @@ def levels(spectrum: KoopmanSpectrum, isometry: bool) -> np.ndarray:
 
 
 def are_certified(spectrum: KoopmanSpectrum, threshold: float, isometry: bool) -> np.ndarray:
-    """Which eigenvalues have a level and a rounding floor of at most the threshold, (r,) bool; NaN has not."""
+    """Which eigenvalues have a level and a floor of at most the threshold, (r,) bool; NaN has not."""
     return np.maximum(levels(spectrum, isometry), _floors(spectrum)) <= threshold
 
 
@@ -67,7 +67,7 @@ def _entry(spectrum: KoopmanSpectrum, index: int, found: np.ndarray, certified: 
         "angle": math.atan2(value.imag, value.real),
         "residual": _number(spectrum.residuals[index]),
         "level": _number(found[index]),
-        "rounding_floor": _number(_floors(spectrum)[index]),
+        "floor": _number(_floors(spectrum)[index]),
         "certified": bool(certified[index]),
     }
     if spectrum.variances is not None:
@@ -91,12 +91,7 @@ def claims(spectrum: KoopmanSpectrum, certified: Any, threshold: float, isometry
     if not count:
         return [f"None of {total} eigenvalues has a {measured} of at most {threshold:g} on {where}."]
     said = f"{count} of {total} eigenvalues have a {measured} of at most {threshold:g} on {where}."
-    if isometry and _many_to_one(spectrum):
-        meaning = (
-            "The map is many-to-one, so its operator is an isometry that is not unitary: its spectrum is the whole "
-            "closed disc and its approximate point spectrum the whole circle, near which the certified values lie."
-        )
-    elif isometry:
+    if isometry:
         meaning = (
             "In the limit of infinitely many pairs, and where the system preserves measure as declared, each of them "
             "lies within its level of the approximate point spectrum, on the unit circle."
@@ -163,15 +158,21 @@ def _conditions(spectrum: KoopmanSpectrum, isometry: bool) -> list[str]:
         )
     if _many_to_one(spectrum):
         said.append(
-            "That the operator is unitary: states far apart have the same image, as far as it is observed (variance "
-            f"within fibres {spectrum.fibre.defect:.2g} of that of all states)."
+            "That the operator is unitary: at these pairs, and as far as states are observed, states far apart have "
+            f"the same image (variance within fibres {spectrum.fibre.defect:.2g} of that of all states). Where the map "
+            "is indeed many-to-one, the spectrum of its operator is the whole closed disc."
         )
     if isometry and spectrum.isometry_defect > DEFECT_ALLOWED:
         said.append(
             f"That these data are of a measure-preserving system: norms on the dictionary change by up to "
             f"{spectrum.isometry_defect:.2g}, so the declaration, the weights or the number of pairs is wrong."
         )
-    if spectrum.floors is not None and np.any(spectrum.floors > spectrum.residuals):
+    if spectrum.stochastic:
+        said.append(
+            "That a residual is less than its floor: from a state's two images it is known to within a sampling error, "
+            "of which the floor adds two standard errors."
+        )
+    elif spectrum.floors is not None and np.any(spectrum.floors > spectrum.residuals):
         said.append(
             "That residuals below their rounding floor mean more than the floor (condition number "
             f"{spectrum.condition:.2g})."

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import numpy as np
 
-from spectrax.estimators.features import batches, padded
+from spectrax.estimators.features import KEPT, batches, padded
 from spectrax.estimators.precision import double_precision
 from spectrax.estimators.qr import RANK_TOLERANCE, Factors
 from spectrax.estimators.snapshots import Pairs, Stream
@@ -42,17 +44,23 @@ def compression(made: Factors, tolerance: float = RANK_TOLERANCE) -> Compression
     return Compression(basis, states.conj().T @ made.x, states.conj().T @ (images @ basis))
 
 
+@functools.lru_cache(maxsize=KEPT)
+def _crossed(dictionary: Any) -> Callable[..., jax.Array]:
+    """Sums of products of basis functions and states; traced once for a dictionary and a shape."""
+
+    @jax.jit
+    def part(basis: jax.Array, states: jax.Array, weights: jax.Array) -> jax.Array:
+        return ((dictionary(states) @ basis) * weights[:, None]).conj().T @ states
+
+    return part
+
+
 def state_coefficients(dictionary: Any, source: Pairs | Stream, basis: np.ndarray, chunk: int = 4096) -> np.ndarray:
     """Coefficients (N, dimension) of the state in the dictionary: what a prediction is read with.
 
     Least squares over the states, in a basis (N, r) that is orthonormal there.
     """
-
-    @jax.jit
-    def part(states: jax.Array, weights: jax.Array) -> jax.Array:
-        return ((dictionary(states) @ basis) * weights[:, None]).conj().T @ states
-
-    total = 0
+    part, total = _crossed(dictionary), 0
     with double_precision():
         for pairs in batches(source):
             weights = np.full(len(pairs), 1 / len(source)) if pairs.weights is None else pairs.weights
@@ -60,5 +68,5 @@ def state_coefficients(dictionary: Any, source: Pairs | Stream, basis: np.ndarra
             for start in range(0, len(pairs), rows):
                 counted = weights[start : start + rows]
                 states = padded(pairs.x[start : start + rows], rows)
-                total = total + np.asarray(part(states, np.pad(counted, (0, rows - len(counted)))))
+                total = total + np.asarray(part(basis, states, np.pad(counted, (0, rows - len(counted)))))
     return basis @ total

@@ -91,6 +91,9 @@ def with_dictionary(dictionary: Any, source: Source, seed: int) -> tuple[Diction
     return fitted, source
 
 
+KEPT = 4  # compiled programs of different dictionaries, each of which is kept alive with its own
+
+
 def chunks(dictionary: Dictionary, source: Source, chunk: int = CHUNK, progress: bool = False) -> Iterator[Chunk]:
     """The dictionary at all pairs, in order, at most `chunk` at a time.
 

@@ -18,7 +18,12 @@ _LIMIT = 20_000  # pairs looked at: the nearest neighbours of more say no more
 _WIDE = 8  # numbers in a state, beyond which a tree of places finds neighbours no faster than all distances do
 _PRODUCTS = 2e10  # in all distances of wide states: a second or two
 _FLAGGED = 0.05  # of the states' variance
-_RESOLVED = 0.02  # of the states' variance: beyond, neighbours are too far apart to tell
+_NEAR = 4.0  # times the median distance of neighbours: as near as states are that have neighbouring images themselves
+_RESOLVED, _APART = (
+    0.1,
+    0.25,
+)  # of the states' deviation: near states are nearer than the one, fibres wider than the other
+_SHARE = 0.1  # of neighbouring images: what is fewer may be due to something else
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,41 +31,55 @@ class FibreVariance:
     """Attributes:
     defect: mean variance of the states of neighbouring images, over the variance of all states: 0 for a one-to-one
         map with very many pairs, some 2/3 for the doubling map.
-    resolution: the same of states that are neighbours themselves: what too few pairs cannot go below.
+    near: the share of neighbouring images whose states are as near each other as neighbours are: about 1 / k of a map
+        that is k-to-one, almost 0 where states are not observed whole.
+    between: the share of those whose states are neither near nor far apart, few under a map that is many-to-one and
+        many where the inverse map tears neighbours apart; 1 where pairs are too few to tell near from far.
     """
 
     defect: float
-    resolution: float
+    near: float
+    between: float
 
     @property
     def many_to_one(self) -> bool:
-        """States far apart share images: the Koopman operator is not unitary."""
-        return bool(self.defect > _FLAGGED and self.resolution < _RESOLVED)
+        """At these pairs a few states far apart share images: nothing says that the Koopman operator is unitary."""
+        return bool(self.defect > _FLAGGED and self.near > _SHARE and self.between < _SHARE)
 
 
 def fibre_variance(pairs: Pairs, seed: int = 0) -> FibreVariance:
-    """Of at most 20,000 pairs, and of fewer where states are wide, drawn with `seed`. Both numbers are NaN for fewer
+    """Of at most 20,000 pairs, and of fewer where states are wide, drawn with `seed`. All numbers are NaN for fewer
     than 10 pairs."""
     if len(pairs) < 10:
-        return FibreVariance(float("nan"), float("nan"))
+        return FibreVariance(*[float("nan")] * 3)
     x, y = _real(pairs.x), _real(pairs.y)
     most = _LIMIT if x.shape[1] <= _WIDE else min(_LIMIT, max(1000, int((_PRODUCTS / x.shape[1]) ** 0.5)))
     if len(pairs) > most:
         chosen = np.random.default_rng(seed).choice(len(pairs), most, replace=False)
         x, y = x[chosen], y[chosen]
     scale = float(x.var(axis=0).sum())
-    return FibreVariance(_spread(x, y) / scale, _spread(x, x) / scale) if scale else FibreVariance(0.0, 0.0)
+    if not scale:
+        return FibreVariance(0.0, 1.0, 0.0)
+    of_images, of_states = _squares(x, y) / scale, _squares(x, x) / scale
+    limit = _NEAR**2 * float(np.median(of_states))
+    near = float(np.mean(of_images <= limit))
+    between = float(np.mean(of_images <= _APART**2)) - near if limit <= _RESOLVED**2 else 1.0
+    return FibreVariance(_spread(of_images), near, between)
 
 
-def _spread(values: np.ndarray, places: np.ndarray) -> float:
-    """Half the mean square difference of values at places that are nearest neighbours: their variance there.
+def _squares(values: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Square differences (points,) of values at places that are nearest neighbours."""
+    nearest = _nearest(places)
+    other = np.where(nearest[:, 0] == np.arange(len(places)), nearest[:, 1], nearest[:, 0])
+    return (abs(values - values[other]) ** 2).sum(axis=1)
+
+
+def _spread(squares: np.ndarray) -> float:
+    """Half the mean square difference of neighbours: the variance there.
 
     The largest tenth is left out: coordinates such as angles jump, between few neighbours.
     """
-    nearest = _nearest(places)
-    other = np.where(nearest[:, 0] == np.arange(len(places)), nearest[:, 1], nearest[:, 0])
-    squares = np.sort((abs(values - values[other]) ** 2).sum(axis=1))
-    return float(squares[: math.ceil(0.9 * len(squares))].mean() / 2)
+    return float(np.sort(squares)[: math.ceil(0.9 * len(squares))].mean() / 2)
 
 
 def _nearest(places: np.ndarray) -> np.ndarray:

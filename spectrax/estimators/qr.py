@@ -9,7 +9,9 @@ arXiv 2111.14889, section 3).
 from __future__ import annotations
 
 import dataclasses
+import functools
 import warnings
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any, Self
 
@@ -19,7 +21,7 @@ import numpy as np
 
 from spectrax.core.errors import ConfigError
 from spectrax.core.progress import counting
-from spectrax.estimators.features import batches, counted, padded, peeked
+from spectrax.estimators.features import KEPT, batches, counted, padded, peeked
 from spectrax.estimators.precision import double_precision
 from spectrax.estimators.snapshots import Pairs, Stream
 
@@ -174,8 +176,9 @@ def _rounding(pairs: Pairs) -> float:
     return unit
 
 
-def _streamed(dictionary: Any, source: Pairs | Stream, chunk: int, progress: bool) -> np.ndarray:
-    """The factor (k, k); k is 2 or 3 times N. Pairs without weights count 1 / number each."""
+@functools.lru_cache(maxsize=KEPT)
+def _stacking(dictionary: Any) -> Callable[..., jax.Array]:
+    """The factor of a triangle and the rows of some pairs below it; traced once for a dictionary and a shape."""
 
     @jax.jit
     def stacked(triangle: jax.Array, states: list[jax.Array], weights: jax.Array) -> jax.Array:
@@ -183,7 +186,12 @@ def _streamed(dictionary: Any, source: Pairs | Stream, chunk: int, progress: boo
         rows = jnp.where(weights[:, None] > 0, jnp.sqrt(weights)[:, None] * rows, 0)
         return jnp.linalg.qr(jnp.concatenate([triangle, rows.astype(triangle.dtype)]), mode="r")
 
-    triangle = None
+    return stacked
+
+
+def _streamed(dictionary: Any, source: Pairs | Stream, chunk: int, progress: bool) -> np.ndarray:
+    """The factor (k, k); k is 2 or 3 times N. Pairs without weights count 1 / number each."""
+    stacked, triangle = _stacking(dictionary), None
     with double_precision(), counting("Pairs", len(source), progress) as advance:
         for pairs in batches(source):
             weights = np.full(len(pairs), 1 / len(source)) if pairs.weights is None else pairs.weights

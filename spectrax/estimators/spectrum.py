@@ -39,7 +39,8 @@ class KoopmanSpectrum:
         in_sample: the residuals are of the pairs that the operator was fitted to.
         stochastic: the residuals are of the averaged operator, from two images of each point.
         variances: (r,) what noise adds to the squared residuals, where `stochastic`.
-        floors: (r,) below which rounding decides a residual, or None.
+        floors: (r,) what a residual may be in truth as far as rounding hides it and, where `stochastic`, sampling does
+            (two standard errors of its square); or None.
         isometry_defect: how far the operator is from preserving norms on the dictionary's span, on the pairs of the
             residuals; NaN before they are verified.
         fibre: whether states far apart share an image, on the pairs of the residuals, of a `Stream` on its first batch;

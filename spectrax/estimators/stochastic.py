@@ -7,8 +7,17 @@ Townsend, "Beyond expectations", arXiv 2308.10697, section 4).
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+from typing import Any
+
 import jax
 import jax.numpy as jnp
+import numpy as np
+
+from spectrax.estimators.features import KEPT, batches, padded
+from spectrax.estimators.precision import double_precision
+from spectrax.estimators.snapshots import Pairs, Stream
 
 
 def averaged_residuals(
@@ -33,3 +42,46 @@ def averaged_residuals(
     squared = jnp.sum((jnp.conj(first) * other).real, axis=0) / norms
     variance = jnp.sum(abs(first - other) ** 2, axis=0) / (2 * norms)
     return squared, variance
+
+
+def sampling_errors(
+    dictionary: Any, source: Pairs | Stream, eigenvalues: np.ndarray, vectors: np.ndarray, chunk: int
+) -> np.ndarray:
+    """The standard errors (r,) of the squared residuals that `averaged_residuals` estimates from these pairs, of which
+    `chunk` are in memory at a time.
+
+    They are ratios of weighted sums over pairs, of products z and of squared functions n; to first order the error of
+    R = sum w z / sum w n is that of sum w (z - R n) / sum w n.
+    """
+    sums, total = _sums(dictionary), np.zeros((5, len(eigenvalues)))
+    with double_precision():
+        for pairs in batches(source):
+            weights = np.full(len(pairs), 1 / len(source)) if pairs.weights is None else pairs.weights
+            rows = min(chunk, len(pairs))
+            for start in range(0, len(pairs), rows):
+                part = slice(start, start + rows)
+                states = [padded(values[part], rows) for values in (pairs.x, pairs.y, pairs.second)]
+                counted = np.pad(weights[part], (0, rows - len(weights[part])))
+                total += np.asarray(sums(eigenvalues, vectors, *states, counted))
+    products, squares, both, crossed, own = total
+    ratio = products / squares
+    return np.sqrt(np.maximum(both - 2 * ratio * crossed + ratio**2 * own, 0)) / squares
+
+
+@functools.lru_cache(maxsize=KEPT)
+def _sums(dictionary: Any) -> Callable[..., jax.Array]:
+    """The weighted sums of z and n, and those of z^2, z n and n^2 by squared weights, (5, r); traced once for a
+    dictionary and a shape."""
+
+    @jax.jit
+    def sums(
+        eigenvalues: jax.Array, vectors: jax.Array, x: jax.Array, y: jax.Array, second: jax.Array, weights: jax.Array
+    ) -> jax.Array:
+        functions = dictionary(x) @ vectors
+        first = dictionary(y) @ vectors - eigenvalues * functions
+        other = dictionary(second) @ vectors - eigenvalues * functions
+        products, squares = (jnp.conj(first) * other).real, abs(functions) ** 2
+        moments = products**2, products * squares, squares**2
+        return jnp.stack([weights @ products, weights @ squares, *(weights**2 @ moment for moment in moments)])
+
+    return sums

@@ -11,7 +11,7 @@ from spectrax.estimators.invertibility import fibre_variance
 from spectrax.estimators.precision import double_precision
 from spectrax.estimators.qr import Factors, eigenpair_residuals, factors
 from spectrax.estimators.snapshots import Pairs, Stream
-from spectrax.estimators.stochastic import averaged_residuals
+from spectrax.estimators.stochastic import averaged_residuals, sampling_errors
 
 if TYPE_CHECKING:
     from spectrax.estimators.spectrum import KoopmanSpectrum
@@ -23,7 +23,11 @@ def verification(
     """What `KoopmanSpectrum.verified` fills in, by name."""
     made = factors(spectrum.dictionary, pairs, chunk, progress) if made is None else made
     made.warn()
-    return residuals_of(made, spectrum.unverified().eigenvalues, spectrum.vectors) | {
+    found = residuals_of(made, spectrum.unverified().eigenvalues, spectrum.vectors)
+    if made.second is not None:
+        errors = sampling_errors(spectrum.dictionary, pairs, spectrum.unverified().eigenvalues, spectrum.vectors, chunk)
+        found["floors"] = np.maximum(found["floors"], np.sqrt(found["residuals"] ** 2 + 2 * errors))
+    return found | {
         "held_out": len(pairs),
         "isometry_defect": isometry_defect(made),
         "fibre": fibre_variance(peeked(pairs)[0]),  # of a stream the first batch: neighbours have to be in memory
@@ -33,7 +37,8 @@ def verification(
 def residuals_of(made: Factors, eigenvalues: np.ndarray, vectors: np.ndarray) -> dict[str, Any]:
     """Residuals (r,), their rounding floors (r,), and with second images what noise adds to their squares (r,).
 
-    A squared residual of the averaged operator that comes out below 0, which its sampling error allows, counts as 0.
+    A squared residual of the averaged operator that comes out below 0, which its sampling error allows, counts as 0:
+    `verification` has floors that tell of that error.
     """
     floors = _floors(made, eigenvalues, vectors)
     with double_precision():
