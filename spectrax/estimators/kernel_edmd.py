@@ -25,6 +25,7 @@ from spectrax.estimators.least_squares import Projection, from_ridge
 from spectrax.estimators.precision import double_precision
 from spectrax.estimators.snapshots import Pairs
 from spectrax.estimators.spectrum import KoopmanSpectrum
+from spectrax.estimators.whole_numbers import check_whole
 from spectrax.ops.choices import check_choice
 
 METHODS = ("tikhonov", "principal", "nystroem", "random_features")
@@ -62,11 +63,14 @@ class KernelEDMD:
     def __post_init__(self) -> None:
         check_choice("kernel", self.kernel, POSITIVE)
         check_choice("method", self.method, METHODS)
-        if (self.rank is None) != (self.method == "tikhonov") or (self.rank or 1) < 1:
+        if (self.rank is None) != (self.method == "tikhonov"):
             raise ConfigError(
                 f'rank={self.rank} with method="{self.method}". Give a positive number of functions, but none for '
                 '"tikhonov", which takes one for each pair.'
             )
+        check_whole("rank", 1 if self.rank is None else self.rank)
+        check_whole("degree", self.degree)
+        check_whole("chunk", self.chunk)
         if self.ridge < 0 or (self.ridge == 0 and self.method == "random_features"):
             raise ConfigError(f"ridge={self.ridge}: give a positive number.")
 
@@ -132,10 +136,10 @@ class KernelEDMD:
                 "most that, or a smaller scale."
             )
         coefficients = roots[:, None] * (vectors / values)
-        adjoint = vectors.T * roots
+        adjoint = vectors.conj().T * roots
         condition = float(values[0] / values[-1])
         found = Projection(np.eye(self.rank), adjoint @ (crossed @ coefficients), adjoint @ pairs.x, condition)
-        return spectrum_of(found, KernelFunctions(kernel, pairs.x, coefficients))
+        return spectrum_of(found, KernelFunctions(kernel, pairs.x, coefficients), pairs.precision)
 
     def _on_centres(self, kernel: Kernel, pairs: Pairs, seed: int) -> KoopmanSpectrum:
         chosen = np.sort(np.random.default_rng(seed).choice(len(pairs), self.rank, replace=False))
@@ -143,10 +147,9 @@ class KernelEDMD:
         with double_precision():
             norms = np.asarray(kernel(dictionary.centres, dictionary.centres))
         gram = accumulate(dictionary, pairs, chunk=self.chunk, images=False)
-        return spectrum_of(from_ridge(gram, self.ridge * norms), dictionary)
+        return spectrum_of(from_ridge(gram, self.ridge * norms), dictionary, pairs.precision)
 
     def _on_random_features(self, pairs: Pairs, seed: int) -> KoopmanSpectrum:
         dictionary = fit_dictionary(RandomFeatures(self.rank, self.kernel, self.scale), pairs.x, seed)
-        return spectrum_of(
-            from_ridge(accumulate(dictionary, pairs, chunk=self.chunk, images=False), self.ridge), dictionary
-        )
+        gram = accumulate(dictionary, pairs, chunk=self.chunk, images=False)
+        return spectrum_of(from_ridge(gram, self.ridge), dictionary, pairs.precision)

@@ -20,11 +20,14 @@ from spectrax.estimators.dictionaries.products import Products
 from spectrax.estimators.dictionaries.projected import Projected
 from spectrax.estimators.dictionaries.random_features import RandomFeatures
 from spectrax.estimators.dictionaries.rbf import RBF
+from spectrax.estimators.dictionaries.squashed import Squashed
+from spectrax.estimators.dictionaries.trigonometric import Trigonometric
 from spectrax.estimators.kernels import KERNELS, Kernel
 from spectrax.estimators.precision import double_precision
 from spectrax.estimators.snapshots import gauss_legendre, midpoint, tensor_grid
 
 STATES = np.random.default_rng(0).standard_normal((40, 4))
+COMPLEX = STATES[:, :2] + 1j * STATES[:, 2:]  # the same in two coordinates
 
 
 CROSS = sum(
@@ -132,6 +135,57 @@ def test_distances_of_many_coordinates_do_not_cancel():
     np.testing.assert_allclose(found, wanted, rtol=1e-12)
 
 
+@pytest.mark.parametrize("copies", [1, 10])  # distances are summed by coordinates, and by a product of matrices
+@pytest.mark.parametrize("kind", KERNELS[:-1])
+def test_kernels_of_complex_states_are_those_of_their_real_and_imaginary_parts(kind, copies):
+    kernel, split = Kernel(kind), np.tile(STATES, copies)
+    whole = np.tile(COMPLEX, copies)
+    assert kernel.fitted(whole).scale == pytest.approx(kernel.fitted(split).scale)
+    kernel = kernel.fitted(whole)
+    with double_precision():
+        found = np.asarray(jax.jit(kernel)(jnp.asarray(whole[7:]), whole[:7]))  # none at distance 0, which rounds
+        wanted = np.asarray(kernel(jnp.asarray(split[7:]), split[:7]))
+        mixed = np.asarray(kernel(jnp.asarray(whole.real), whole[:7]))
+        np.testing.assert_allclose(mixed, kernel(jnp.asarray(whole.real + 0j), whole[:7]))
+    assert not np.iscomplexobj(found)
+    np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-14)
+
+
+def test_the_polynomial_kernel_of_complex_states_is_hermitian_and_positive():
+    found = values(KernelFunctions(Kernel("polynomial").fitted(COMPLEX), COMPLEX), COMPLEX)
+    np.testing.assert_allclose(found, found.conj().T, atol=1e-13)
+    assert np.linalg.eigvalsh(found)[0] > -1e-12 and abs(found.imag).max() > 0.1
+
+
+@pytest.mark.parametrize("placing", ["kmeans", "subsample"])
+def test_centres_among_complex_states_are_those_among_their_parts(placing):
+    found = RBF(6, placing=placing).fitted(COMPLEX, 0)
+    wanted = RBF(6, placing=placing).fitted(STATES, 0)
+    np.testing.assert_allclose(np.hstack([found.centres.real, found.centres.imag]), wanted.centres, atol=1e-12)
+    np.testing.assert_allclose(values(found, COMPLEX), values(wanted, STATES), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "dictionary",
+    [
+        Hermite(2),
+        Hermite(2, functions=True),
+        Hermite(2, 2, mean=0.0, deviation=1.0),
+        Legendre(2),
+        Legendre(2, 2, -1.0, 1.0),
+        Fourier(1),
+        RandomFeatures(5),
+        RandomFeatures(5, "gaussian", 1.0, np.ones((5, 2)), np.ones(5)),
+        Products((Trigonometric(),) * 2, 1),
+        Squashed([1.0], [[1, 1]]),
+        Stacked([Monomials(1), Delays(2, Fourier(1))]),
+    ],
+)
+def test_what_needs_real_states_says_so_of_complex_ones(dictionary):
+    with pytest.raises(ConfigError, match="Give real and imaginary parts as coordinates"):
+        values(fit_dictionary(dictionary, COMPLEX, 0), COMPLEX)
+
+
 @pytest.mark.parametrize("kind", ["gaussian", "laplacian"])
 def test_products_of_random_features_are_near_the_kernel(kind):
     x = STATES[:10, :2]
@@ -152,6 +206,8 @@ def test_delays_take_the_constant_once():
         (lambda: Monomials(2).size, "seen no data"),
         (lambda: RBF(), "positive number"),
         (lambda: RBF(50).fitted(STATES, 0), "among 40 snapshots"),
+        (lambda: RBF(2.5), "count=2.5"),
+        (lambda: RandomFeatures(2.5), "count=2.5"),
         (lambda: RBF(3, kernel="cubic"), "none of: gaussian"),
         (lambda: Hermite(2).fitted(np.ones((5, 1)), 0).size, "does not vary"),
         (lambda: Legendre(2, 1, 1.0, 0.0).size, "no box"),

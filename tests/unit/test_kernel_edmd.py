@@ -94,6 +94,42 @@ def test_predictions_are_read_from_kernels():
     np.testing.assert_allclose(found.predict(start, 1)[:, 0], np.sin(start @ MATRIX.T), atol=2e-3)
 
 
+METHODS = [
+    {},
+    {"method": "principal", "rank": 8},
+    {"method": "nystroem", "rank": 30},
+    {"method": "random_features", "rank": 20},
+]
+
+
+@pytest.mark.parametrize("method", METHODS[:3])
+@pytest.mark.parametrize("kind", ["gaussian", "laplacian", "lorentzian"])
+def test_complex_states_are_their_real_and_imaginary_parts(kind, method):
+    x = X[:, :1] + 1j * X[:, 1:]
+    y = 0.9 * np.exp(0.5j) * x
+    split = Pairs(X, np.hstack([y.real, y.imag]))
+    estimator = KernelEDMD(kind, ridge=1e-6, **method)
+    found, wanted = estimator.fit(Pairs(x, y)), estimator.fit(split)
+    np.testing.assert_allclose(leading(found), leading(wanted), rtol=0, atol=1e-6)
+    np.testing.assert_allclose(found.predict(x, 1)[:, 0], wanted.predict(X, 1)[:, 0] @ [[1], [1j]], atol=1e-6)
+
+
+@pytest.mark.parametrize("method", METHODS[:3])
+def test_a_polynomial_kernel_of_complex_states_has_powers_of_the_eigenvalue(method):
+    x, factor = X[:, :1] + 1j * X[:, 1:], 0.9 * np.exp(0.5j)
+    if "rank" in method:
+        method = method | {"rank": 3}
+    found = leading(KernelEDMD("polynomial", 1.0, ridge=1e-12, **method).fit(Pairs(x, factor * x)), 3)
+    np.testing.assert_allclose(found, factor ** np.arange(3), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_warns_of_coarse_states(method):
+    coarse = Pairs(PAIRS.x.astype(np.float32), PAIRS.y.astype(np.float32))
+    with pytest.warns(UserWarning, match="less than float64"):
+        KernelEDMD(scale=4.0, ridge=1e-14, **method).fit(coarse)
+
+
 @pytest.mark.parametrize(
     "make, told",
     [
@@ -102,6 +138,8 @@ def test_predictions_are_read_from_kernels():
         (lambda: KernelEDMD(rank=3), "rank=3"),
         (lambda: KernelEDMD(method="nystroem", rank=61).fit(PAIRS), "from 60 pairs"),
         (lambda: KernelEDMD("polynomial", 1.0, method="principal", rank=7).fit(PAIRS), "6 eigenvalues above rounding"),
+        (lambda: KernelEDMD(method="nystroem", rank=2.5), "rank=2.5"),
+        (lambda: KernelEDMD(chunk=0), "chunk=0"),
         (lambda: KernelEDMD(ridge=-1.0), "ridge=-1.0"),
         (lambda: KernelEDMD("lorentzian", method="random_features", rank=9).fit(PAIRS), "none of: gaussian, laplacian"),
         (lambda: Koopman().predict([[1.0]]), "not fitted"),

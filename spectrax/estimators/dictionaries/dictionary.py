@@ -52,6 +52,14 @@ def check_dimension(x: jax.Array, dimension: int, what: str) -> None:
         )
 
 
+def check_real(x: Any, what: str) -> None:
+    """Raises `ConfigError` when states are complex, which a dictionary is not made for."""
+    if jnp.iscomplexobj(x):
+        raise ConfigError(
+            f"{what} takes real states, and these are complex. Give real and imaginary parts as coordinates."
+        )
+
+
 def not_fitted(what: str) -> ConfigError:
     """The error of a dictionary that is used before it has seen data."""
     return ConfigError(f"{what} has seen no data yet. Call .fitted(x, seed), or let an estimator do it.")

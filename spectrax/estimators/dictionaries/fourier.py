@@ -10,8 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from spectrax.core.errors import ConfigError
-from spectrax.estimators.dictionaries.dictionary import not_fitted
+from spectrax.estimators.dictionaries.dictionary import check_real, not_fitted
 from spectrax.estimators.dictionaries.products import Products, each_coordinate
+
+_NAME = "A Fourier dictionary"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +26,7 @@ class Exponentials:
         return tuple(range(-order, order + 1))
 
     def values(self, x: jax.Array, order: int) -> jax.Array:
+        check_real(x, _NAME)
         frequencies = np.arange(-order, order + 1) * (2 * math.pi / self.period)
         return jnp.exp(1j * x[:, None] * frequencies)
 
@@ -63,7 +66,7 @@ class Fourier:
     @functools.cached_property
     def _products(self) -> Products:
         if not self.dimension:
-            raise not_fitted("A Fourier dictionary")
+            raise not_fitted(_NAME)
         periods = each_coordinate("period", self.period, self.dimension)
         if min(periods) <= 0:
             raise ConfigError(f"period={self.period}: periods are positive.")

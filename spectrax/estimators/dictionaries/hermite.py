@@ -10,8 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from spectrax.core.errors import ConfigError
-from spectrax.estimators.dictionaries.dictionary import not_fitted
+from spectrax.estimators.dictionaries.dictionary import check_real, not_fitted
 from spectrax.estimators.dictionaries.products import Products, by_recurrence, each_coordinate
+
+_NAME = "A dictionary of Hermite functions"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,6 +27,7 @@ class HermitePolynomials:
         return tuple(range(order + 1))
 
     def values(self, x: jax.Array, order: int) -> jax.Array:
+        check_real(x, _NAME)
         z = (x - self.mean) / self.deviation
 
         def step(k: int, last: jax.Array, before: jax.Array) -> jax.Array:
@@ -47,6 +50,7 @@ class HermiteFunctions:
         return tuple(range(order + 1))
 
     def values(self, x: jax.Array, order: int) -> jax.Array:
+        check_real(x, _NAME)
         z = (x - self.mean) / self.deviation
         first = jnp.exp(-(z**2) / 2) / math.pi**0.25
 
@@ -88,6 +92,7 @@ class Hermite:
     def fitted(self, x: np.ndarray, seed: int) -> Self:
         if self.dimension and self.mean is not None and self.deviation is not None:
             return self
+        check_real(x, _NAME)
         mean = tuple(x.mean(0).tolist()) if self.mean is None else self.mean
         deviation = tuple(x.std(0).tolist()) if self.deviation is None else self.deviation
         dimension = self.dimension or x.shape[1]
@@ -99,7 +104,7 @@ class Hermite:
     @functools.cached_property
     def _products(self) -> Products:
         if not self.dimension or self.mean is None or self.deviation is None:
-            raise not_fitted("A dictionary of Hermite functions")
+            raise not_fitted(_NAME)
         means = each_coordinate("mean", self.mean, self.dimension)
         deviations = each_coordinate("deviation", self.deviation, self.dimension)
         if min(deviations) <= 0:

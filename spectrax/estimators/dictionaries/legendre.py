@@ -10,8 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from spectrax.core.errors import ConfigError
-from spectrax.estimators.dictionaries.dictionary import not_fitted
+from spectrax.estimators.dictionaries.dictionary import check_real, not_fitted
 from spectrax.estimators.dictionaries.products import Products, by_recurrence, each_coordinate
+
+_NAME = "A dictionary of Legendre polynomials"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,6 +27,7 @@ class LegendrePolynomials:
         return tuple(range(order + 1))
 
     def values(self, x: jax.Array, order: int) -> jax.Array:
+        check_real(x, _NAME)
         t = (2 * x - (self.lower + self.upper)) / (self.upper - self.lower)
 
         def step(k: int, last: jax.Array, before: jax.Array) -> jax.Array:
@@ -64,6 +67,7 @@ class Legendre:
     def fitted(self, x: np.ndarray, seed: int) -> Self:
         if self.dimension and self.lower is not None and self.upper is not None:
             return self
+        check_real(x, _NAME)
         lower = tuple(x.min(0).tolist()) if self.lower is None else self.lower
         upper = tuple(x.max(0).tolist()) if self.upper is None else self.upper
         return dataclasses.replace(self, dimension=self.dimension or x.shape[1], lower=lower, upper=upper)
@@ -74,7 +78,7 @@ class Legendre:
     @functools.cached_property
     def _products(self) -> Products:
         if not self.dimension or self.lower is None or self.upper is None:
-            raise not_fitted("A dictionary of Legendre polynomials")
+            raise not_fitted(_NAME)
         lower = each_coordinate("lower", self.lower, self.dimension)
         upper = each_coordinate("upper", self.upper, self.dimension)
         if not all(low < high and math.isfinite(high - low) for low, high in zip(lower, upper, strict=True)):

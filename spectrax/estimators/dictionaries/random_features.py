@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from spectrax.core.errors import ConfigError
-from spectrax.estimators.dictionaries.dictionary import check_dimension, not_fitted
+from spectrax.estimators.dictionaries.dictionary import check_dimension, check_real, not_fitted
 from spectrax.estimators.kernels import Kernel
+from spectrax.estimators.whole_numbers import check_whole
 from spectrax.ops.choices import check_choice
 
 
@@ -35,8 +35,7 @@ class RandomFeatures:
 
     def __post_init__(self) -> None:
         check_choice("kernel", self.kernel, ("gaussian", "laplacian"))
-        if self.count < 1:
-            raise ConfigError(f"count={self.count}: give a positive number of random features.")
+        check_whole("count", self.count)
 
     @property
     def size(self) -> int:
@@ -48,6 +47,7 @@ class RandomFeatures:
     def fitted(self, x: np.ndarray, seed: int) -> Self:
         if self.waves is not None:
             return self
+        check_real(x, "A dictionary of random features")
         scale = Kernel(self.kernel, self.scale).fitted(x).scale
         generator = np.random.default_rng(seed)
         waves = generator.standard_normal((self.count, x.shape[1])) / scale
@@ -62,4 +62,5 @@ class RandomFeatures:
         if self.waves is None:
             raise not_fitted("A dictionary of random features")
         check_dimension(x, self.waves.shape[1], "A dictionary of random features")
+        check_real(x, "A dictionary of random features")
         return math.sqrt(2 / self.count) * jnp.cos(x @ jnp.asarray(self.waves).T + self.phases)

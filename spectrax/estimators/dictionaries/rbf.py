@@ -1,6 +1,7 @@
 """Radial basis functions around centres among the data."""
 
 import dataclasses
+import numbers
 from typing import Any, Self
 
 import jax
@@ -8,7 +9,7 @@ import numpy as np
 
 from spectrax.core.errors import ConfigError
 from spectrax.estimators.dictionaries.dictionary import check_dimension, not_fitted
-from spectrax.estimators.kernels import Kernel
+from spectrax.estimators.kernels import Kernel, in_complex_coordinates, in_real_coordinates
 from spectrax.ops.choices import check_choice
 
 _SEEN = 20_000  # snapshots that k-means looks at: more move its centres little
@@ -23,7 +24,7 @@ class RBF:
         kernel: "gaussian", "laplacian", "lorentzian", "multiquadric" or "thin_plate", see `Kernel`.
         scale: of the kernel; None: the mean distance of the data to their mean.
         placing: how centres are found: "kmeans", or "subsample" of the data.
-        centres: (count, dimension), in place of looking for them.
+        centres: (count, dimension), complex where states are, in place of looking for them.
     """
 
     count: int | None = None
@@ -36,12 +37,13 @@ class RBF:
         check_choice("placing", self.placing, ("kmeans", "subsample"))
         Kernel(self.kernel, self.scale)
         if self.centres is not None:
-            object.__setattr__(self, "centres", np.atleast_2d(np.asarray(self.centres, np.float64)))
+            dtype = np.complex128 if np.iscomplexobj(self.centres) else np.float64
+            object.__setattr__(self, "centres", np.atleast_2d(np.asarray(self.centres, dtype)))
             if self.count not in (None, len(self.centres)):
                 raise ConfigError(
                     f"count={self.count}, but there are {len(self.centres)} centres. Leave out one of them."
                 )
-        elif self.count is None or self.count < 1:
+        elif not isinstance(self.count, numbers.Integral) or self.count < 1:
             raise ConfigError(
                 f"count={self.count}: give a positive number of radial basis functions, or their centres."
             )
@@ -76,5 +78,7 @@ class RBF:
 
         most = max(_SEEN, self.count)
         seen = x if len(x) <= most else x[np.sort(generator.choice(len(x), most, replace=False))]
-        means = MiniBatchKMeans(self.count, random_state=seed, n_init=1, batch_size=4096).fit(seen)
-        return means.cluster_centers_.astype(np.float64)
+        means = MiniBatchKMeans(self.count, random_state=seed, n_init=1, batch_size=4096)
+        if np.iscomplexobj(seen):
+            return in_complex_coordinates(means.fit(in_real_coordinates(seen)).cluster_centers_)
+        return means.fit(seen).cluster_centers_.astype(np.float64)

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from spectrax.core.errors import ConfigError
-from spectrax.estimators.dictionaries.dictionary import check_dimension
+from spectrax.estimators.dictionaries.dictionary import check_dimension, check_real
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -47,6 +47,7 @@ class Squashed:
 
     def __call__(self, x: jax.Array) -> jax.Array:
         check_dimension(x, len(self.powers[0]), "A polynomial")
+        check_real(x, "The hyperbolic tangent of a polynomial")
         terms = (
             c * jnp.prod(jnp.stack([x[:, axis] ** power for axis, power in enumerate(term)]), axis=0)
             for c, term in zip(self.coefficients, self.powers, strict=True)

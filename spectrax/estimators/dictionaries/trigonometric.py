@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from spectrax.estimators.dictionaries.dictionary import check_real
+
 
 @dataclasses.dataclass(frozen=True)
 class Trigonometric:
@@ -20,6 +22,7 @@ class Trigonometric:
         return tuple(range(-order, order + 1))
 
     def values(self, x: jax.Array, order: int) -> jax.Array:
+        check_real(x, "A dictionary of sines and cosines")
         angles = x[:, None] * (np.arange(1, order + 1) * (2 * math.pi / self.period))
         return jnp.concatenate([jnp.sin(angles)[:, ::-1], jnp.ones_like(x)[:, None], jnp.cos(angles)], axis=1)
 
