@@ -9,7 +9,7 @@ import pytest
 
 from spectrax.diagnostics.latent_information import gaussian_information, water_filling
 from spectrax.ops.latent_contrast import contrast_in_batch, contrast_in_window
-from spectrax.ops.latent_entropy import latent_entropy, latent_variances
+from spectrax.ops.latent_entropy import entropy_of_variances, latent_entropy, latent_variances
 from spectrax.ops.spectra import symmetric_eigenvalues
 
 
@@ -74,6 +74,28 @@ def test_a_direction_without_variance_is_pulled_at_unless_it_is_clamped():
 
     np.testing.assert_allclose(slope("mixed"), (-np.log(1e-6 / 3 + variance / 2) - np.log(2)) / 2, rtol=1e-3)
     np.testing.assert_allclose(slope("clamped"), (1 - np.log(2)) / 2, rtol=1e-3)
+
+
+@pytest.mark.parametrize("floor", ["mixed", "clamped"])
+@pytest.mark.parametrize("apart", [0, 1e-30, 1e-20, 1e-10, 1e-9, 1e-6, 1e15, 1e20, 1e30])
+def test_the_entropy_and_its_gradient_are_finite_at_every_scale(floor, apart):
+    z = apart * jax.random.normal(jax.random.key(0), (4, 5, 3))
+    for latent in (z, z[:1, :1], 2 + z[:1]):
+        value, gradient = jax.value_and_grad(lambda z: latent_entropy(z, floor=floor))(latent)
+        assert np.isfinite(value) and np.isfinite(np.linalg.norm(gradient))
+    if apart >= 1e-6 and floor == "mixed":
+        np.testing.assert_allclose(latent_entropy(z), latent_entropy(z / apart), rtol=1e-4)
+
+
+def test_states_of_one_place_have_no_entropy():
+    assert abs(float(latent_entropy(jnp.ones((2, 3, 4))))) < 1e-4 and not np.any(latent_variances(jnp.ones((1, 1, 4))))
+
+
+def test_the_entropy_of_an_array_of_the_host_stays_there():
+    variances = np.array([4.0, 2.0, 1.0, 1.0])
+    found = entropy_of_variances(variances)
+    assert isinstance(found, np.floating) and found.dtype == np.float64
+    np.testing.assert_allclose(found, entropy_of_variances(jnp.asarray(variances)), rtol=1e-6)
 
 
 def released_contrast(z, radius, temperature):
