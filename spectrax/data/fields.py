@@ -11,7 +11,7 @@ from spectrax.core.protocols import DatasetSpec, FieldSpec, Normalisation
 from spectrax.data import prepared
 from spectrax.data.field_moments import moments
 from spectrax.data.field_source import FieldSource, thinned, thinned_size
-from spectrax.data.prepared_source import PreparedSource, read_arrays
+from spectrax.data.prepared_source import PreparedSource, read_arrays, refuse_what_is_not_finite
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -114,7 +114,9 @@ class Fields(PreparedSource):
             if name not in found or found[name].shape != shape or found[name].dtype.kind not in "fiub":
                 has = {key: value.shape for key, value in found.items()}
                 raise UnreadableFile(f"should hold {name} {shape} of numbers; it holds {has}")
-        return {name: found[name] for name in wanted}
+        read = {name: found[name] for name in wanted}
+        refuse_what_is_not_finite(read)
+        return read
 
     def preview(self, examples: Sequence[Mapping[str, Any]], names: Sequence[str]) -> "Figure":
         """A row of panels for each example: its input and its target, or its target where its points lie."""

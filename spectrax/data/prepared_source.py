@@ -1,5 +1,6 @@
 """What data sets that are made or read by a source, chunk by chunk, have in common: a directory, a card, arrays."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -80,3 +81,12 @@ def read_arrays(path: Path, name: str) -> dict[str, np.ndarray]:
             return {name: content} if isinstance(content, np.ndarray) else dict(content)
     except UNREADABLE as error:
         raise UnreadableFile(f"is no NumPy file of numbers ({error})") from error
+
+
+def refuse_what_is_not_finite(arrays: Mapping[str, np.ndarray]) -> None:
+    """Raise `UnreadableFile` where a person's arrays, as models see them in float32, hold what is no number."""
+    for name, array in arrays.items():
+        with np.errstate(over="ignore"):
+            finite = np.isfinite(np.asarray(array, np.float32)).all()
+        if not finite:
+            raise UnreadableFile(f"holds NaN or infinite numbers in {name}, or such as float32 cannot hold")

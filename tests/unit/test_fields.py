@@ -340,7 +340,10 @@ def test_a_persons_own_file_becomes_an_example(prepared, tmp_path):
     packed = (tmp_path / "whole.npz").read_bytes()
     (tmp_path / "e.npz").write_bytes(packed[: len(packed) // 2])
     (tmp_path / "f.npz").write_bytes(packed[:200] + b"\xff" * 60 + packed[260:])
-    reasons = {"c.npy": r"input \(6, 5, 1\).*\(6, 5\)", **dict.fromkeys(("d.npy", "e.npz", "f.npz"), "no NumPy file")}
+    values[3, 2] = np.nan
+    np.savez(tmp_path / "g.npz", input=values)
+    reasons = {"c.npy": r"input \(6, 5, 1\).*\(6, 5\)", "g.npz": "NaN or infinite numbers in input"}
+    reasons |= dict.fromkeys(("d.npy", "e.npz", "f.npz"), "no NumPy file")
     for name, told in reasons.items():
         with pytest.raises(UnreadableFile, match=told):
             prepared.read(tmp_path / name)

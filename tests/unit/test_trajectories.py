@@ -290,9 +290,22 @@ def test_a_persons_own_trajectory_becomes_a_window(lorenz, tmp_path):
     np.save(tmp_path / "c.npy", values[:3])
     np.save(tmp_path / "d.npy", values[:, :2])
     np.savez(tmp_path / "e.npz", input=values)
-    for name in ("c.npy", "d.npy", "e.npz"):
-        with pytest.raises(UnreadableFile, match=r"should hold window \(4, 3\)"):
+    np.save(tmp_path / "f.npy", np.stack([values, values]))
+    for name in ("c.npy", "d.npy", "e.npz", "f.npy"):
+        with pytest.raises(UnreadableFile, match=r"should hold window \(4, 3\).* one trajectory in a file; it holds"):
             lorenz.read(tmp_path / name)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, -np.inf, 1e39])
+def test_a_trajectory_that_is_not_finite_is_told_where_it_is_read(lorenz, tmp_path, wrong):
+    values = np.arange(18.0).reshape(6, 3)
+    values[4:] = wrong  # behind what is taken
+    np.save(tmp_path / "late.npy", values)
+    assert lorenz.read(tmp_path / "late.npy")["window"].shape == (4, 3)
+    values[2, 1] = wrong
+    np.save(tmp_path / "early.npy", values)
+    with pytest.raises(UnreadableFile, match=r"holds NaN or infinite numbers in window, or such as float32"):
+        lorenz.read(tmp_path / "early.npy")
 
 
 def test_a_preview_shows_windows_over_time_and_among_others(lorenz):
@@ -321,7 +334,8 @@ def test_a_preview_shows_windows_over_time_and_among_others(lorenz):
         ({"stride": 0}, r"dataset\.stride=0"),
         ({"partial": [1]}, r"dataset\.partial=\[1\].*coordinates 0 to 0"),
         ({"partial": []}, r"dataset\.partial=\[\]"),
-        ({"observation_noise": -0.1}, r"dataset\.observation_noise=-0\.1"),
+        ({"observation_noise": -0.1}, r"^dataset\.observation_noise=-0\.1 is no deviation\. Give 0 or a positive.*\.$"),
+        ({"observation_noise": float("nan")}, r"dataset\.observation_noise=nan"),
     ],
 )
 def test_what_makes_no_sense_is_said(tmp_path, words, told):
@@ -336,7 +350,7 @@ def test_what_does_not_fit_together_or_is_not_there_is_said(tmp_path, lorenz):
         Trajectories(**{**words, "state": [2]})
     with pytest.raises(ConfigError, match=r"dataset\.source\.dt=1: set both alike"):
         Trajectories(**{**words, "dt": 2.0})
-    with pytest.raises(ConfigError, match=r"dataset\.process_noise=0\.5 be that of dataset\.source\.system, 0"):
+    with pytest.raises(ConfigError, match=r"^dataset\.process_noise=0\.5, but that of dataset\.source\.system is 0:"):
         Trajectories(**words, process_noise=0.5)
     noisy = Simulated(system=CircleRotation(process_noise=0.5), length=12, **COUNTS)
     with pytest.raises(ConfigError, match=r"measure_preserving=true.*circle_rotation.*not unitary: it has noise"):

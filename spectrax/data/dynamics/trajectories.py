@@ -13,7 +13,7 @@ from spectrax.data import prepared
 from spectrax.data.dynamics.simulated import Simulated
 from spectrax.data.dynamics.windows import Windowing, Windows
 from spectrax.data.field_moments import moments
-from spectrax.data.prepared_source import PreparedSource, read_arrays
+from spectrax.data.prepared_source import PreparedSource, read_arrays, refuse_what_is_not_finite
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -144,8 +144,12 @@ class Trajectories(PreparedSource):
         window = found.get("window")
         if window is None or window.shape[1:] != shape[1:] or len(window) < shape[0] or window.dtype.kind not in "fiu":
             has = {key: value.shape for key, value in found.items()}
-            raise UnreadableFile(f"should hold window {shape}, or more frames, of numbers; it holds {has}")
-        return {"window": np.asarray(window[: shape[0]], np.float64)}
+            raise UnreadableFile(
+                f"should hold window {shape}, or more frames, of numbers, one trajectory in a file; it holds {has}"
+            )
+        read = {"window": np.asarray(window[: shape[0]], np.float64)}
+        refuse_what_is_not_finite(read)
+        return read
 
     def preview(self, examples: Sequence[Mapping[str, Any]], names: Sequence[str]) -> "Figure":
         """For each window its coordinates over time, and where in the space of states it lies among others."""
@@ -210,9 +214,13 @@ class Trajectories(PreparedSource):
             )
         if self.dt != source.dt:
             raise ConfigError(f"dataset.dt={self.dt:g}, but dataset.source.dt={source.dt:g}: set both alike.")
-        if self.observation_noise < 0 or self.process_noise != getattr(system, "process_noise", 0.0):
+        if not 0 <= self.observation_noise < np.inf:
             raise ConfigError(
-                f"dataset.observation_noise={self.observation_noise:g} must not be negative, and dataset.process_noise="
-                f"{self.process_noise:g} be that of dataset.source.system, "
-                f"{getattr(system, 'process_noise', 0.0):g}."
+                f"dataset.observation_noise={self.observation_noise:g} is no deviation. Give 0 or a positive number."
+            )
+        noise = getattr(system, "process_noise", 0.0)
+        if self.process_noise != noise:
+            raise ConfigError(
+                f"dataset.process_noise={self.process_noise:g}, but that of dataset.source.system is {noise:g}: set "
+                "both alike."
             )
