@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from spectrax.tasks.dynamics_moments import moment_sums, moments
+
 BY_FRAME = ("latent", "reconstruction", "predicted_latent", "prediction")  # a model's outputs with an axis of frames
 COUNT = "examples"
 BINS, REACH = 100, 5.0  # of the histograms: over so many of the model's units to each side
@@ -43,18 +45,13 @@ class Measures:
             "valid_time": self._valid_time(square),
             "curve_error": square,
             "curve_persistence": jnp.mean((held - truth[:, 1:]) ** 2, -1),
-            "sum_truth": jnp.mean(truth, 1),
-            "sum_square": jnp.mean(truth**2, 1),
             "histogram_truth": _histograms(truth),
-        }
-        latent = outputs["latent"].astype(jnp.float32)
-        each |= {
-            "sum_latent": jnp.mean(latent, 1),
-            "sum_latent_square": jnp.einsum("bti,btj->bij", latent, latent) / latent.shape[1],
         }
         if self.free_steps:
             each["histogram_free"] = _histograms(_rows(_scaled(model, self._free_run(model, window[:, 0]))))
         sums = added(each, mask)
+        sums |= moment_sums("truth", truth, mask, together=False)
+        sums |= moment_sums("latent", outputs["latent"], mask, together=True)
         return sums | self._operator(model, sums[COUNT])
 
     def reduce(self, totals: Mapping[str, np.ndarray]) -> dict[str, float]:
@@ -75,7 +72,7 @@ class Measures:
         curve = self.curves(totals)["model"]
         found["nrmse"] = float(np.sqrt(np.mean(curve**2)))
         found |= {f"nrmse_step_{k}": float(curve[k - 1]) for k in self.horizons if k <= len(curve)}
-        found["effective_dimension"] = float(effective_dimension(covariance(means)))
+        found["effective_dimension"] = float(effective_dimension(moments("latent", means)[1]))
         if "histogram_free" in means:
             found["kl_measure"] = float(np.mean(kullback_leibler(means["histogram_truth"], means["histogram_free"])))
         if "matrix_operator" in means:
@@ -85,7 +82,7 @@ class Measures:
     def curves(self, totals: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """NRMSE by step, (frames - 1,): of the model, and of a state that stays what it was."""
         means = {name: np.asarray(value / totals[COUNT], np.float64) for name, value in totals.items() if name != COUNT}
-        variance = max(float(np.mean(means["sum_square"] - means["sum_truth"] ** 2)), 1e-300)
+        variance = max(float(np.mean(moments("truth", means)[1])), 1e-300)
         named = {"model": "curve_error", "persistence": "curve_persistence"}
         return {name: np.sqrt(means[key] / variance) for name, key in named.items()}
 
@@ -121,12 +118,6 @@ def added(each: Mapping[str, jax.Array], mask: jax.Array) -> dict[str, jax.Array
         there = mask.reshape(-1, *[1] * (values.ndim - 1))
         sums[name] = jnp.sum(jnp.where(there, values.astype(jnp.float32), 0.0), 0)
     return sums
-
-
-def covariance(means: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Of the code, (latent, latent) float64."""
-    mean = np.asarray(means["sum_latent"], np.float64)
-    return np.asarray(means["sum_latent_square"], np.float64) - np.outer(mean, mean)
 
 
 def effective_dimension(matrix: np.ndarray) -> float:

@@ -93,6 +93,42 @@ def test_padding_counts_nothing_and_batches_add_up():
     assert task.reduce(added) == pytest.approx(whole, rel=1e-4)
 
 
+def in_batches(task, model, window, size):
+    """Metrics of a split whose last batch is padded."""
+    totals = {}
+    for start in range(0, len(window), size):
+        part = window[start : start + size]
+        mask = np.arange(size) < len(part)
+        part = np.concatenate([part, np.full((size - len(part), *part.shape[1:]), np.nan, part.dtype)])
+        for name, value in jax.jit(task.metrics)(model, {"window": jnp.asarray(part), "mask": mask}).items():
+            totals[name] = totals.get(name, 0.0) + np.asarray(value, np.float64)
+    return task.reduce(totals), totals
+
+
+@pytest.mark.parametrize("offset", [0, 1e3, 1e4, 1e5])
+@pytest.mark.parametrize("size", [16, 5])
+def test_errors_count_in_deviations_wherever_the_mean_lies(offset, size):
+    window = (offset + np.random.default_rng(0).standard_normal((16, 6, 2))).astype(np.float32)
+    exact = window.astype(np.float64) / 2
+    task = Dynamics(dt=DT)
+    _, totals = in_batches(task, Exact(np.eye(2)), window, size)
+    wanted = np.sqrt(np.mean((exact[:, 1:] - exact[:, :1]) ** 2, axis=(0, 2)) / np.mean(np.var(exact, axis=(0, 1))))
+    np.testing.assert_allclose(task.measures.curves(totals)["persistence"], wanted, rtol=1e-5)
+
+
+@pytest.mark.parametrize("deviation", [1, 1e-2, 1e-3, 1e-4])
+@pytest.mark.parametrize("size", [16, 5])
+def test_directions_are_counted_however_small_the_deviations(deviation, size):
+    """Of three numbers about 1, 2 and 3 that vary together, and of three that vary apart."""
+    random = np.random.default_rng(0)
+    for noise in (random.standard_normal((16, 6, 1)) * np.ones(3), random.standard_normal((16, 6, 3))):
+        window = (np.array([1.0, 2.0, 3.0]) + deviation * noise).astype(np.float32)
+        states = window.astype(np.float64).reshape(-1, 3)
+        wanted = dynamics_metrics.effective_dimension(np.cov(states.T, bias=True))
+        found, _ = in_batches(Dynamics(dt=DT), Exact(np.eye(3)), window, size)
+        assert found["effective_dimension"] == pytest.approx(wanted, rel=1e-4)
+
+
 def test_a_free_run_on_the_same_states_has_no_divergence():
     """Of a state that stays what it is: one bin each, for truth and free run."""
     window = np.broadcast_to(windows(count=1)[:, :1], (4, 9, 2))
