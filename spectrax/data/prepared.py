@@ -63,7 +63,8 @@ def told_if_unwritable(directory: Path) -> Iterator[None]:
         yield
     except OSError as error:
         named = Path(error.filename) if isinstance(error.filename, str) else directory
-        if not named.is_relative_to(directory.parent):
+        # What cannot be made may be a folder above, too.
+        if not named.is_relative_to(directory.parent) and not directory.is_relative_to(named):
             raise DataMissing(f"{named} cannot be read ({error.strerror}). Mend its permissions.") from error
         raise DataMissing(
             f"Data cannot be prepared in {directory} ({error.strerror}). Choose another place with data_dir=PATH."

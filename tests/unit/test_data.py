@@ -1,5 +1,6 @@
 """Data: the order of examples, both loaders, splits, published files, preparation, transforms."""
 
+import errno
 import gzip
 import hashlib
 import itertools
@@ -323,6 +324,12 @@ def test_an_unwritable_data_directory_is_a_sentence(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DataMissing, match="data_dir=PATH"):
         digits(str(tmp_path / "file")).prepare(progress=False)
+    for named, told in (
+        ("/data", "cannot be prepared in /data/a/b .*data_dir=PATH"),
+        ("/own/x", "/own/x cannot be read"),
+    ):
+        with pytest.raises(DataMissing, match=told), prepared.told_if_unwritable(Path("/data/a/b")):
+            raise PermissionError(errno.EACCES, "Permission denied", named)
 
 
 def picture(height, width, channels=3, seed=0):
