@@ -63,6 +63,7 @@ def run(keys: "Mapping[str, str]", overrides: list[str]) -> int:
     jax.config.update("jax_hlo_source_file_canonicalization_regex", ".*/")
     run_directory.log_to_console()
     loaded = load_run(keys["checkpoint"], keys.get("step", "best"), overrides)
+    check_trained(loaded)
     startup.start(Path(loaded.config.data_dir) / "compiled")
     artefact = lower(loaded, platforms)
     difference = check(artefact, loaded)
@@ -103,6 +104,19 @@ def check_writable(output: Path) -> None:
         raise RunDirectoryError(f"{output} cannot be written: it is a directory. Give output=FILE.")
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         raise RunDirectoryError(f"{output} cannot be written: {folder} takes no files. Give another output=FILE.")
+
+
+def check_trained(loaded: "LoadedRun") -> None:
+    """Raises `ConfigError` for a run that fitted in closed form, saying where what it found lies."""
+    from spectrax.core import remote
+    from spectrax.evaluate import FittedRun
+    from spectrax.training.direct import FILE
+
+    if isinstance(loaded, FittedRun):
+        raise ConfigError(
+            f"This run fitted a {type(loaded.model).__name__} in closed form, which is not exported. Its numbers lie "
+            f"in {remote.home(loaded.run_dir)}/{FILE}, which numpy.load reads."
+        )
 
 
 def lower(loaded: "LoadedRun", platforms: Sequence[str]) -> bytes:

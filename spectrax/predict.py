@@ -124,6 +124,19 @@ def _read(dataset: Any, path: Path) -> Read:
 
 
 def _check(loaded: "LoadedRun") -> None:
+    from spectrax.evaluate import FittedRun
+
+    if isinstance(loaded, FittedRun):
+        model = f"spectrax.load({str(loaded.run_dir)!r}).model"
+        asked = (
+            f"{model}.predict(states, steps), states (batch, coordinates)"
+            if hasattr(loaded.model, "predict")
+            else model
+        )
+        raise ConfigError(
+            f"This run fitted a {type(loaded.model).__name__} in closed form, which predicts no files. Ask it from "
+            f"Python: {asked}."
+        )
     for thing, noun, method in ((loaded.dataset, "dataset", "read"), (loaded.task, "task", "rows")):
         if not hasattr(thing, method):
             name = type(thing).__name__

@@ -26,7 +26,7 @@ from spectrax.training.writing import Writers
 logger = logging.getLogger("spectrax")
 
 _STEP = 1  # an answer in closed form takes one
-_FILE = f"checkpoints/step_{_STEP}/fitted.npz"
+FILE = f"checkpoints/step_{_STEP}/fitted.npz"  # of a run directory: what was fitted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,7 +103,7 @@ class Direct:
         Raises:
             CheckpointError: when it has fitted nothing yet, or the file cannot be read.
         """
-        if not (home / _FILE).exists():
+        if not (home / FILE).exists():
             raise CheckpointError(f"{home} holds nothing fitted yet. Run its training command first.")
         fitted, estimator = _read(experiment, home), experiment.make_model()
 
@@ -116,7 +116,7 @@ class Direct:
     def _fitted(self, experiment: Experiment, home: Any) -> tuple[Any, float]:
         """What is fitted to the training split, saved; and how many of its parts were taken per second, 0 when it had
         been fitted before."""
-        if (home / _FILE).exists():
+        if (home / FILE).exists():
             logger.info("Going on with what was fitted before.")
             return _read(experiment, home), 0.0
         given = experiment.task.given(experiment.dataset, "train")
@@ -212,7 +212,7 @@ def _refuse_what_is_not_finite(fitted: Any) -> None:
 
 
 def _write(home: Any, content: bytes) -> None:
-    path = home / _FILE
+    path = home / FILE
     if remote.is_remote(path):
         with remote.told(path, "written"):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -226,13 +226,13 @@ def _read(experiment: Experiment, home: Any) -> Any:
     """The saved result, made of classes of Spectrax or of the estimator's own package."""
     kind = getattr(experiment.make_model, "func", experiment.make_model)
     return array_files.from_bytes(
-        (home / _FILE).read_bytes(), ("spectrax", kind.__module__.partition(".")[0]), f"{home}/{_FILE}"
+        (home / FILE).read_bytes(), ("spectrax", kind.__module__.partition(".")[0]), f"{home}/{FILE}"
     )
 
 
 def _finished(home: Any) -> Summary | None:
     """The summary of a run that has nothing left to do, read where all processes find the same."""
     path = home / "summary.json"
-    if not path.exists() or not (home / _FILE).exists():
+    if not path.exists() or not (home / FILE).exists():
         return None
     return dataclasses.replace(Summary(**json.loads(path.read_text())), already_finished=True)

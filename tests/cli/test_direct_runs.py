@@ -3,8 +3,12 @@
 import csv
 import importlib
 import json
+from pathlib import Path
 
+import numpy as np
 import pytest
+
+import spectrax
 
 SIZES = ["dataset.size=tiny", "dataset.source.validation=100", "dataset.source.test=200", "task.points=0"]
 SMALL = ["+experiment=limits_adversarial", *SIZES]
@@ -60,6 +64,15 @@ def _evaluated(command, run, summary):
     assert code == 2 and "'trial'" in said and "validation" in said, said
     code, said = command("evaluate", "checkpoint=run", "step=40")
     assert code == 5 and "no step 40" in said, said
+    np.save("states.npy", np.zeros((4, 2)))
+    code, said = command("predict", "checkpoint=run", "input=states.npy", "output=out")
+    assert code == 2 and "spectrax.load('run').model.predict(states, steps)" in said and "Traceback" not in said, said
+    assert spectrax.load("run").model.predict(np.ones((2, 2)), 3).shape == (2, 3, 2)
+    code, said = command("export", "checkpoint=run", "output=x.stablehlo")
+    assert code == 2 and "in closed form, which is not exported. Its numbers lie in run/checkpoints/step_1/" in said, (
+        said
+    )
+    assert np.load(run / "checkpoints" / "step_1" / "fitted.npz").files and not Path("x.stablehlo").exists()
     code, said = command("report", "runs=run", "output=told")
     assert code == 0 and "limits_adversarial: best by final.validation.residual_median" in said, said
     with open("told/report.csv", newline="") as file:
