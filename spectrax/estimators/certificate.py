@@ -10,17 +10,19 @@ import numpy as np
 if TYPE_CHECKING:
     from spectrax.estimators.spectrum import KoopmanSpectrum
 
-DEFECT_ALLOWED = 0.1  # of an isometry's norms on finite data
+DEFECT_ALLOWED = 0.1  # of an isometry's norms on finite data, however many they are
 
 
 def certificate(spectrum: KoopmanSpectrum, threshold: float, isometry: bool) -> dict[str, Any]:
     """Each eigenvalue with its residual and whether it is certified at `threshold`; JSON-ready.
 
-    With `isometry` an eigenvalue's level is max(residual, |1 - |eigenvalue||): the approximate point spectrum of an
-    isometry lies on the circle, and a level bounds the distance to it. Without, the level is the residual. It is
+    With `isometry`, unless the pairs refute it, an eigenvalue's level is max(residual, |1 - |eigenvalue||): the
+    approximate point spectrum of an isometry lies on the circle, and a level bounds the distance to it. Without, the
+    level is the residual. It is
     certified where its level and its floor, what rounding and noise may hide, are at most the threshold. Sorted by
     level; "index" is that of the spectrum.
     """
+    declared, isometry = isometry, is_isometry(spectrum, isometry)
     values, found = spectrum.eigenvalues, levels(spectrum, isometry)
     certified = are_certified(spectrum, threshold, isometry)
     order = np.lexsort((values.imag, -values.real, found))
@@ -29,6 +31,7 @@ def certificate(spectrum: KoopmanSpectrum, threshold: float, isometry: bool) -> 
         "pairs": spectrum.held_out,
         "held_out": not spectrum.in_sample,
         "condition": _number(spectrum.condition),
+        "isometry_declared": declared,
         "isometry": isometry,
         "isometry_defect": _number(spectrum.isometry_defect),
         "many_to_one": _many_to_one(spectrum),
@@ -38,13 +41,29 @@ def certificate(spectrum: KoopmanSpectrum, threshold: float, isometry: bool) -> 
         "certified": int(certified.sum()),
         "eigenvalues": [_entry(spectrum, index, found, certified) for index in order],
         "claims": claims(spectrum, certified, threshold, isometry),
-        "not_claimed": not_claimed(spectrum, certified, threshold, isometry),
+        "not_claimed": not_claimed(spectrum, certified, threshold, declared),
     }
+
+
+def is_isometry(spectrum: KoopmanSpectrum, declared: bool) -> bool:
+    """The operator was declared to be an isometry, and the pairs of the residuals do not refute it."""
+    return bool(declared) and refutation(spectrum) is None
+
+
+def refutation(spectrum: KoopmanSpectrum) -> str | None:
+    """A sentence where norms change from states to images by more than so few pairs explain; else None."""
+    if not spectrum.isometry_defect > max(DEFECT_ALLOWED, spectrum.isometry_sampling):
+        return None
+    return (
+        f"Norms on the dictionary change by up to {spectrum.isometry_defect:.2g} in a step, more than "
+        f"{spectrum.held_out:,} pairs explain: the system does not preserve the measure that they sample, or their "
+        "weights are wrong."
+    )
 
 
 def levels(spectrum: KoopmanSpectrum, isometry: bool) -> np.ndarray:
     """Of each eigenvalue its residual or, for an isometry, the distance from the circle if that is more, (r,)."""
-    off = abs(1 - abs(spectrum.eigenvalues)) if isometry else 0.0
+    off = abs(1 - abs(spectrum.eigenvalues)) if is_isometry(spectrum, isometry) else 0.0
     return np.maximum(spectrum.residuals, off)
 
 
@@ -123,7 +142,7 @@ def not_claimed(spectrum: KoopmanSpectrum, certified: Any, threshold: float, iso
     ]
     if left:
         said.append(f"That the {left} other eigenvalues, above {threshold:g}, belong to the spectrum at all.")
-    said.append(_geometry(isometry))
+    said.append(_geometry(is_isometry(spectrum, isometry)))
     said += _conditions(spectrum, isometry)
     return said
 
@@ -132,8 +151,8 @@ def _geometry(isometry: bool) -> str:
     if isometry:
         return "That the system preserves measure: it was declared, and what levels mean rests on it."
     return (
-        "That a certified value is near the spectrum: the system was not declared to preserve measure, and its "
-        "operator may be far from normal."
+        "That a certified value is near the spectrum: nothing says that the system preserves measure, and its operator "
+        "may be far from normal."
     )
 
 
@@ -162,10 +181,13 @@ def _conditions(spectrum: KoopmanSpectrum, isometry: bool) -> list[str]:
             f"the same image (variance within fibres {spectrum.fibre.defect:.2g} of that of all states). Where the map "
             "is indeed many-to-one, the spectrum of its operator is the whole closed disc."
         )
-    if isometry and spectrum.isometry_defect > DEFECT_ALLOWED:
+    if isometry and (refuted := refutation(spectrum)):
+        said.append(f"That these data are of a measure-preserving system, as was declared. {refuted}")
+    elif isometry and spectrum.isometry_defect > DEFECT_ALLOWED:
         said.append(
-            f"That these data are of a measure-preserving system: norms on the dictionary change by up to "
-            f"{spectrum.isometry_defect:.2g}, so the declaration, the weights or the number of pairs is wrong."
+            f"That these data show measure to be preserved: norms on the dictionary change by up to "
+            f"{spectrum.isometry_defect:.2g}, as they may with {spectrum.held_out:,} pairs for "
+            f"{spectrum.operator.shape[0]} functions."
         )
     if spectrum.stochastic:
         said.append(

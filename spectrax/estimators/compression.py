@@ -56,10 +56,8 @@ def _crossed(dictionary: Any) -> Callable[..., jax.Array]:
 
 
 def state_coefficients(dictionary: Any, source: Pairs | Stream, basis: np.ndarray, chunk: int = 4096) -> np.ndarray:
-    """Coefficients (N, dimension) of the state in the dictionary: what a prediction is read with.
-
-    Least squares over the states, in a basis (N, r) that is orthonormal there.
-    """
+    """Coefficients (r, dimension) of the state in a basis (N, r) that is orthonormal over the states, by least squares:
+    what a prediction is read with."""
     part, total = _crossed(dictionary), 0
     with double_precision():
         for pairs in batches(source):
@@ -69,4 +67,4 @@ def state_coefficients(dictionary: Any, source: Pairs | Stream, basis: np.ndarra
                 counted = weights[start : start + rows]
                 states = padded(pairs.x[start : start + rows], rows)
                 total = total + np.asarray(part(basis, states, np.pad(counted, (0, rows - len(counted)))))
-    return basis @ total
+    return total

@@ -20,7 +20,7 @@ from spectrax.estimators.accumulation import accumulate
 from spectrax.estimators.features import CHUNK, Source, peeked, with_dictionary
 from spectrax.estimators.gram import GramState
 from spectrax.estimators.least_squares import Projection, from_gram, from_ridge, streamed_qr
-from spectrax.estimators.spectrum import KoopmanSpectrum
+from spectrax.estimators.spectrum import KoopmanSpectrum, Reduced
 from spectrax.ops.choices import check_choice
 from spectrax.parallel.layout import Layout
 
@@ -143,7 +143,8 @@ def spectrum_of(found: Projection, dictionary: Any, precision: float = DOUBLE) -
         precision: rounding unit of the states.
     """
     _warn(found, precision)
-    eigenvalues, vectors = np.linalg.eig(found.images @ found.basis)
+    matrix = found.images @ found.basis
+    eigenvalues, vectors = np.linalg.eig(matrix)
     order = np.lexsort((-eigenvalues.imag, -abs(eigenvalues).round(12)))
     return KoopmanSpectrum(
         eigenvalues[order],
@@ -153,6 +154,7 @@ def spectrum_of(found: Projection, dictionary: Any, precision: float = DOUBLE) -
         dictionary,
         condition=found.condition,
         state=found.basis @ found.states,
+        reduced=Reduced(found.basis, matrix, found.states),
     )
 
 

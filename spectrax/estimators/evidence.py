@@ -4,12 +4,13 @@ certified, and the certificate."""
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from typing import Any
 
 import numpy as np
 
 from spectrax.core.errors import ConfigError
-from spectrax.estimators.certificate import are_certified
+from spectrax.estimators.certificate import are_certified, is_isometry, refutation
 from spectrax.estimators.certified_spectrum import spec_grid
 from spectrax.estimators.pseudospectrum import pseudospectrum
 from spectrax.estimators.qr import Factors, factors
@@ -72,6 +73,11 @@ class Evidence:
     factors: Factors
 
     @property
+    def isometry(self) -> bool:
+        """The system was declared to preserve measure, and these pairs do not refute it."""
+        return is_isometry(self.spectrum, self.plan.isometry)
+
+    @property
     def certified_circle(self) -> np.ndarray:
         """Which of the points of the circle have the spectrum within the threshold, (circle,) bool."""
         return self.circle_least <= self.plan.threshold
@@ -79,13 +85,13 @@ class Evidence:
     @property
     def certified_eigenvalues(self) -> np.ndarray:
         """Which eigenvalues the certificate certifies, (r,) bool."""
-        return are_certified(self.spectrum, self.plan.threshold, self.plan.isometry)
+        return are_certified(self.spectrum, self.plan.threshold, self.isometry)
 
     @property
     def certified(self) -> tuple[np.ndarray, np.ndarray]:
         """Points (k,) with bounds (k,) of at most the threshold: of an isometry those of the circle, else those that
         SpecGrid keeps."""
-        on_circle = self.plan.isometry and len(self.circle)
+        on_circle = self.isometry and len(self.circle)
         points, bounds = (self.circle, self.circle_least) if on_circle else (self.grid_points, self.grid_bounds)
         good = bounds <= self.plan.threshold
         return points[good], bounds[good]
@@ -140,13 +146,22 @@ class Evidence:
 
 
 def evidence(spectrum: KoopmanSpectrum, pairs: Pairs, plan: Plan) -> Evidence:
-    """Everything that `pairs`, which the operator was not fitted to, say of it.
-
-    Raises:
-        ConfigError: when there are fewer pairs than functions.
-    """
-    made = factors(spectrum.dictionary, pairs, plan.chunk)
+    """Everything that `pairs`, which the operator was not fitted to, say of it; of fewer pairs than functions residuals
+    alone, with a warning."""
+    made = factors(spectrum.dictionary, pairs, plan.chunk, told_apart=False)
     verified = spectrum.verified(pairs, plan.chunk, made=made)
+    if not made.tells_apart and (plan.points or plan.circle):
+        size = spectrum.operator.shape[0]
+        warnings.warn(
+            f"{len(pairs):,} pairs cannot tell {size} functions apart, so there is no pseudospectrum. Hold back at "
+            "least as many pairs, or choose a smaller dictionary.",
+            stacklevel=2,
+        )
+        plan = dataclasses.replace(plan, points=0, circle=0)
+    refuted = refutation(verified) if plan.isometry else None
+    if refuted is not None:
+        warnings.warn(f"{refuted} It is judged as one that does not.", stacklevel=2)
+        plan = dataclasses.replace(plan, circle=0)
     axis = np.linspace(-plan.reach, plan.reach, plan.points)
     circle = np.exp(2j * np.pi * np.arange(plan.circle) / plan.circle) if plan.isometry and plan.circle else np.zeros(0)
     if not len(axis) and not len(circle):
@@ -156,7 +171,7 @@ def evidence(spectrum: KoopmanSpectrum, pairs: Pairs, plan: Plan) -> Evidence:
     least = pseudospectrum(made, np.concatenate([grid.ravel(), circle]))
     kept, bounds = np.zeros(0, complex), np.zeros(0)
     if grid.size > 1:
-        found = spec_grid(grid, least[: grid.size].reshape(grid.shape), plan.isometry)
+        found = spec_grid(grid, least[: grid.size].reshape(grid.shape), plan.isometry and refuted is None)
         kept, bounds = found.points, found.distances
     return Evidence(
         verified, plan, axis, least[: grid.size].reshape(grid.shape), circle, least[grid.size :], kept, bounds, made

@@ -18,7 +18,7 @@ from spectrax.estimators.features import counted, with_dictionary
 from spectrax.estimators.precision import double_precision
 from spectrax.estimators.qr import RANK_TOLERANCE, factors
 from spectrax.estimators.snapshots import Pairs, Stream
-from spectrax.estimators.spectrum import KoopmanSpectrum
+from spectrax.estimators.spectrum import KoopmanSpectrum, Reduced
 from spectrax.estimators.unitary_eigen import hermitian_eigenpairs, schur_eigenpairs
 from spectrax.ops.choices import check_choice
 
@@ -60,6 +60,7 @@ class MeasurePreservingEDMD:
         made = factors(dictionary, pairs, self.chunk, self.progress)
         compressed = compression(made, self.tolerance)
         unitary, eigenvalues, vectors = self._decomposed(compressed)
+        state = state_coefficients(dictionary, pairs, compressed.basis, self.chunk)
         return KoopmanSpectrum(
             eigenvalues,
             None,
@@ -67,7 +68,8 @@ class MeasurePreservingEDMD:
             compressed.on_dictionary(unitary),
             dictionary,
             condition=made.condition,
-            state=state_coefficients(dictionary, pairs, compressed.basis, self.chunk),
+            state=compressed.basis @ state,
+            reduced=Reduced(compressed.basis, unitary, state),
         )
 
     def _decomposed(self, compressed: Compression) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -28,6 +28,7 @@ from spectrax.estimators.snapshots import Pairs, Stream
 RANK_TOLERANCE = 1e-12  # relative to the largest singular value: what lies below is rounding
 ILL_CONDITIONED = 1e10
 _FINEST = float(np.finfo(np.float64).eps)
+_LAST = np.uint32(0xFF)  # digits of float32 that whole numbers below 65,536 and simple fractions do without
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -73,14 +74,22 @@ class Factors:
         return dataclasses.replace(self, x=self.x[:, chosen], y=self.y[:, chosen], second=second)
 
     @property
+    def tells_apart(self) -> bool:
+        """There are as many pairs as functions."""
+        return self.pairs >= self.x.shape[1]
+
+    @property
     def condition(self) -> float:
         """Of the weighted dictionary matrix over the states."""
         values, _ = self.singular
         return float(values[0] / values[-1]) if values[-1] else float("inf")
 
     def orthonormal(self, tolerance: float = RANK_TOLERANCE) -> np.ndarray:
-        """Coefficients (N, r) of functions orthonormal over the states; r < N where some depend on others."""
+        """Coefficients (N, r) of functions orthonormal over the states; r < N where some depend on others. Raises
+        `ConfigError` where all vanish."""
         values, right = self.singular
+        if not values[0] > 0:
+            raise ConfigError("The dictionary vanishes at all of these pairs. Choose another, or its scale.")
         kept = values > max(tolerance, self.precision) * values[0]
         return right[:, kept] / values[kept]
 
@@ -105,21 +114,24 @@ class Factors:
                 stacklevel=3,
             )
         elif self.condition > ILL_CONDITIONED:
-            floor = max(self.precision, self.rounding) * self.condition
             warnings.warn(
-                f"The dictionary is ill-conditioned at these pairs (condition number {self.condition:.1e}): residuals "
-                f"below about {floor:.0e} are rounding. Choose functions further apart.",
+                f"The dictionary is ill-conditioned at these pairs (condition number {self.condition:.1e}): the floor "
+                "of a residual tells what rounding may add to it. Choose functions further apart.",
                 stacklevel=3,
             )
 
 
-def factors(dictionary: Any, source: Pairs | Stream, chunk: int = 4096, progress: bool = False) -> Factors:
+def factors(
+    dictionary: Any, source: Pairs | Stream, chunk: int = 4096, progress: bool = False, told_apart: bool = True
+) -> Factors:
     """The factors of a dictionary at pairs of snapshots, `chunk` pairs in memory at a time.
 
     Args:
         dictionary: fitted, (rows, dimension) -> (rows, N), traceable. Where it is cast up from what it computes in, its
             attribute `precision` tells the rounding unit.
         progress: whether a progress bar is shown.
+        told_apart: whether there have to be as many pairs as functions. Residuals of given eigenpairs need no more than
+            some; of fewer the factors are the weighted dictionary matrices themselves.
 
     Raises:
         ConfigError: when there are fewer pairs than functions, the dictionary is not finite at one of them, or the
@@ -127,14 +139,15 @@ def factors(dictionary: Any, source: Pairs | Stream, chunk: int = 4096, progress
             rounded to it.
     """
     first, _ = peeked(counted(source))
-    if len(source) < (size := _values(dictionary, first).shape[1]):
+    if len(source) < (size := _values(dictionary, first).shape[1]) and told_apart:
         raise ConfigError(
             f"{len(source):,} pairs cannot tell {size} functions apart. Give at least as many pairs as functions, "
             "better ten times as many, or choose a smaller dictionary."
         )
     precision = _precision(dictionary, _values(dictionary, first).dtype)
     rounding = _rounding(first)
-    triangle = _streamed(dictionary, source, chunk, progress)
+    way = _streamed if len(source) >= size else _stacked
+    triangle = way(dictionary, source, chunk, progress)
     if not np.isfinite(triangle).all():
         raise ConfigError(
             "The dictionary is not finite at some of these pairs. Bring the states to a scale of about 1."
@@ -165,8 +178,9 @@ def _rounding(pairs: Pairs) -> float:
     """The rounding unit of the images; that of float32 where every one is such a number and needs its digits."""
     y = np.ascontiguousarray(pairs.y).view(np.float64)  # real and imaginary parts alike
     with np.errstate(over="ignore"):
-        if not (y == y.astype(np.float32)).all() or (y == y.astype(np.float16)).all():
-            return _FINEST
+        single = y.astype(np.float32)
+    if not (y == single).all() or not (single.view(np.uint32) & _LAST).any():
+        return _FINEST
     unit = float(np.finfo(np.float32).eps)
     warnings.warn(
         f"These states were rounded to float32: residuals below about {unit:.0e} times the dictionary's condition "
@@ -187,6 +201,19 @@ def _stacking(dictionary: Any) -> Callable[..., jax.Array]:
         return jnp.linalg.qr(jnp.concatenate([triangle, rows.astype(triangle.dtype)]), mode="r")
 
     return stacked
+
+
+def _stacked(dictionary: Any, source: Pairs | Stream, chunk: int, progress: bool) -> np.ndarray:
+    """The dictionary at states, at images and at second images side by side, (pairs, k), weighted."""
+    evaluate, rows = jax.jit(dictionary), []
+    with double_precision(), counting("Pairs", len(source), progress) as advance:
+        for pairs in batches(source):
+            weights = np.full(len(pairs), 1 / len(source)) if pairs.weights is None else pairs.weights
+            images = [pairs.y] if pairs.second is None else [pairs.y, pairs.second]
+            values = np.hstack([np.asarray(evaluate(states)) for states in (pairs.x, *images)])
+            rows.append(np.where(weights[:, None] > 0, np.sqrt(weights)[:, None] * values, 0))
+            advance(len(pairs))
+    return np.concatenate(rows)
 
 
 def _streamed(dictionary: Any, source: Pairs | Stream, chunk: int, progress: bool) -> np.ndarray:

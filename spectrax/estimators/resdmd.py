@@ -16,7 +16,7 @@ from spectrax.estimators.compression import compression, state_coefficients
 from spectrax.estimators.features import counted, in_memory, with_dictionary
 from spectrax.estimators.qr import RANK_TOLERANCE, factors
 from spectrax.estimators.snapshots import Pairs, Stream, check_parting
-from spectrax.estimators.spectrum import KoopmanSpectrum
+from spectrax.estimators.spectrum import KoopmanSpectrum, Reduced
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +60,7 @@ class ResDMD:
         made = factors(dictionary, fitted_to, self.chunk, self.progress)
         compressed = compression(made, self.tolerance)
         eigenvalues, vectors = np.linalg.eig(compressed.matrix)
+        state = state_coefficients(dictionary, fitted_to, compressed.basis, self.chunk)
         spectrum = KoopmanSpectrum(
             eigenvalues,
             None,
@@ -67,7 +68,8 @@ class ResDMD:
             compressed.on_dictionary(compressed.matrix),
             dictionary,
             condition=made.condition,
-            state=state_coefficients(dictionary, fitted_to, compressed.basis, self.chunk),
+            state=compressed.basis @ state,
+            reduced=Reduced(compressed.basis, compressed.matrix, state),
         )
         same = self.held_out == 0
         return spectrum.verified(tested_on, self.chunk, same, made if same else None, self.progress)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,22 @@ _UNVERIFIED = (
 )
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Reduced:
+    """The operator on functions that are orthonormal over the states: powers of the matrix on an ill-conditioned
+    dictionary amplify rounding by its condition number, and these do not.
+
+    Attributes:
+        basis: (N, r), coefficients of the functions in the dictionary.
+        matrix: (r, r), the operator on coefficients in the basis.
+        state: (r, d), coefficients of the state in the basis.
+    """
+
+    basis: np.ndarray
+    matrix: np.ndarray
+    state: np.ndarray
+
+
 class KoopmanSpectrum:
     """Eigenvalues and eigenfunctions of a Koopman operator compressed to a dictionary of N functions.
 
@@ -36,6 +53,7 @@ class KoopmanSpectrum:
         held_out: how many pairs the residuals were computed from.
         condition: of the weighted dictionary matrix that was inverted; NaN where none was.
         state: (N, d) coefficients of the state in the dictionary, or None: what `predict` reads states with.
+        reduced: the same operator and state in an orthonormal basis, where `predict` computes if it is there.
         in_sample: the residuals are of the pairs that the operator was fitted to.
         stochastic: the residuals are of the averaged operator, from two images of each point.
         variances: (r,) what noise adds to the squared residuals, where `stochastic`.
@@ -43,6 +61,7 @@ class KoopmanSpectrum:
             (two standard errors of its square); or None.
         isometry_defect: how far the operator is from preserving norms on the dictionary's span, on the pairs of the
             residuals; NaN before they are verified.
+        isometry_sampling: what of it so few pairs explain; 0 under a quadrature rule.
         fibre: whether states far apart share an image, on the pairs of the residuals, of a `Stream` on its first batch;
             None before they are verified.
     """
@@ -58,11 +77,13 @@ class KoopmanSpectrum:
         condition: float = float("nan"),
         *,
         state: ArrayLike | None = None,
+        reduced: Reduced | None = None,
         in_sample: bool = False,
         stochastic: bool = False,
         variances: ArrayLike | None = None,
         floors: ArrayLike | None = None,
         isometry_defect: float = float("nan"),
+        isometry_sampling: float = 0.0,
         fibre: FibreVariance | None = None,
         accepted: bool = False,
     ):
@@ -71,11 +92,12 @@ class KoopmanSpectrum:
         self.residuals = None if residuals is None else np.asarray(residuals, float)
         self.vectors, self.operator = np.asarray(vectors), np.asarray(operator)
         self.dictionary, self.held_out, self.condition = dictionary, int(held_out), float(condition)
-        self.state = None if state is None else np.asarray(state)
+        self.state, self.reduced = None if state is None else np.asarray(state), reduced
         self.in_sample, self.stochastic = bool(in_sample), bool(stochastic)
         self.variances = None if variances is None else np.asarray(variances, float)
         self.floors = None if floors is None else np.asarray(floors, float)
-        self.isometry_defect, self.fibre = float(isometry_defect), fibre
+        self.isometry_defect, self.isometry_sampling = float(isometry_defect), float(isometry_sampling)
+        self.fibre = fibre
         self._accepted = bool(accepted)
         self._check()
 
@@ -122,8 +144,8 @@ class KoopmanSpectrum:
         too little, and nothing once there are as few of them as functions; `in_sample` owns up to it. Pairs with a
         second image give the residual of the averaged operator. `chunk` pairs are in memory at a time; `progress` shows
         how many are done. `made`: the factors of this dictionary at these pairs, where somebody has them. Raises
-        `ConfigError` where there are fewer pairs than functions, or other batches than a `Stream`, whose number nobody
-        knows; warns where the dictionary is ill-conditioned.
+        `ConfigError` for other batches than a `Stream`, whose number nobody knows; warns where the dictionary is
+        ill-conditioned.
         """
         return self._changed(**verification(self, pairs, chunk, made, progress), in_sample=in_sample)
 
@@ -149,11 +171,14 @@ class KoopmanSpectrum:
             raise ConfigError("This spectrum does not know how to read states from its dictionary: fit an estimator.")
         if steps < 1:
             raise ConfigError(f"steps={steps}: a prediction goes 1 step or more ahead.")
-        features, states = self._features(x), []
+        functions, states = self._features(x), []
+        matrix, state = self.operator, self.state
+        if self.reduced is not None:
+            functions, matrix, state = functions @ self.reduced.basis, self.reduced.matrix, self.reduced.state
         real = not np.iscomplexobj(np.asarray(x))
         for _ in range(steps):
-            features = features @ self.operator
-            read = features @ self.state
+            functions = functions @ matrix
+            read = functions @ state
             states.append(read.real if real else read)
         return np.stack(states, axis=1)
 
@@ -185,7 +210,7 @@ class KoopmanSpectrum:
     def arguments(self) -> dict[str, Any]:
         """What a constructor needs to make the same again, the dictionary among it; what a run saves."""
         names = ("residuals", "vectors", "operator", "dictionary", "held_out", "condition", "state", "in_sample")
-        names += ("stochastic", "variances", "floors", "isometry_defect", "fibre")
+        names += ("reduced", "stochastic", "variances", "floors", "isometry_defect", "isometry_sampling", "fibre")
         kept = {name: getattr(self, name) for name in names}
         return {"eigenvalues": self._eigenvalues, **kept, "accepted": self._accepted}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,20 +18,27 @@ if TYPE_CHECKING:
     from spectrax.estimators.spectrum import KoopmanSpectrum
 
 
+_TAILS = 2.0
+
+
 def verification(
     spectrum: KoopmanSpectrum, pairs: Pairs | Stream, chunk: int, made: Factors | None = None, progress: bool = False
 ) -> dict[str, Any]:
     """What `KoopmanSpectrum.verified` fills in, by name."""
-    made = factors(spectrum.dictionary, pairs, chunk, progress) if made is None else made
-    made.warn()
+    if made is None:
+        made = factors(spectrum.dictionary, pairs, chunk, progress, told_apart=False)
+    if made.tells_apart:
+        made.warn()
     found = residuals_of(made, spectrum.unverified().eigenvalues, spectrum.vectors)
     if made.second is not None:
         errors = sampling_errors(spectrum.dictionary, pairs, spectrum.unverified().eigenvalues, spectrum.vectors, chunk)
         found["floors"] = np.maximum(found["floors"], np.sqrt(found["residuals"] ** 2 + 2 * errors))
+    first, _ = peeked(pairs)
     return found | {
         "held_out": len(pairs),
         "isometry_defect": isometry_defect(made),
-        "fibre": fibre_variance(peeked(pairs)[0]),  # of a stream the first batch: neighbours have to be in memory
+        "isometry_sampling": isometry_sampling(made) if first.weights is None else 0.0,
+        "fibre": fibre_variance(first),  # of a stream the first batch: neighbours have to be in memory
     }
 
 
@@ -53,11 +61,23 @@ def residuals_of(made: Factors, eigenvalues: np.ndarray, vectors: np.ndarray) ->
 def isometry_defect(made: Factors) -> float:
     """How far norms of functions in the span change from states to images: the largest |s - 1| of singular values s.
 
-    0 for a measure-preserving system with very many pairs. NaN with second images: noise averages norms away.
+    0 for a measure-preserving system with very many pairs. NaN with second images, as noise averages norms away, and
+    with fewer pairs than functions.
     """
-    if made.second is not None:
+    if made.second is not None or not made.tells_apart:
         return float("nan")
     return float(abs(np.linalg.svd(made.y @ made.orthonormal(), compute_uv=False) - 1).max())
+
+
+def isometry_sampling(made: Factors) -> float:
+    """The isometry defect that an unlucky sample of a measure-preserving system may have.
+
+    Singular values of one sample's functions, orthonormal under another of as many pairs, lie between (1 - q) / (1 + q)
+    and (1 + q) / (1 - q), q^2 = functions / pairs, where they are normally distributed; others have heavier tails, for
+    which twice as much is allowed. Infinite for no more pairs than functions.
+    """
+    q = math.sqrt(made.x.shape[1] / made.pairs)
+    return _TAILS * 2 * q / (1 - q) if q < 1 else math.inf
 
 
 def _floors(made: Factors, eigenvalues: np.ndarray, vectors: np.ndarray) -> np.ndarray:

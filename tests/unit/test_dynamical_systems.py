@@ -99,6 +99,8 @@ def test_a_pendulum_keeps_its_energy_and_its_period():
     low = dataclasses.replace(system, most_energy=0.5, box=((-3.1, 3.1), (-2, 2)))
     found = system.energy(starts(low, 200))
     assert 0.4 < found.max() <= 0.5
+    nodes, weights = low.nodes((60, 40))
+    assert len(nodes) == len(weights) < 2400 and system.energy(nodes).max() <= 0.5
     # As in the table of the small amplitudes of Lusch et al.'s example.
     frequencies = [system.frequency(amplitude) for amplitude in (0.5, 1, 2, 2.4, 3)]
     np.testing.assert_allclose(frequencies, [0.984395, 0.937792, 0.752500, 0.640958, 0.388918], atol=5e-7)
@@ -107,6 +109,12 @@ def test_a_pendulum_keeps_its_energy_and_its_period():
 def test_duffing_keeps_its_energy_or_ends_in_a_sink():
     energies = Duffing().energy(run(Duffing(), 20, 50, dt=0.25))
     assert np.abs(energies - energies[:, :1]).max() < 1e-7
+    low = Duffing(most_energy=1.0)
+    assert low.unitary and not Duffing().unitary and not Duffing(damping=0.3, most_energy=1.0).unitary
+    nodes, weights = low.nodes((200, 200))
+    inside = low.trajectories(nodes, length=2, dt=0.25)[:, 1]
+    assert low.energy(inside).max() < 1 + 1e-9 and np.abs(inside).max() < 2  # the set is invariant, and in the box
+    assert weights @ nodes[:, 1] ** 2 == pytest.approx(weights @ inside[:, 1] ** 2, rel=1e-3)
     damped = Duffing(damping=0.3)
     ends = run(damped, 50, 2, dt=150.0)[:, 1]
     np.testing.assert_allclose(np.abs(ends[:, 0]), 1, atol=1e-6)
@@ -301,6 +309,19 @@ def test_noise_of_kuramoto_sivashinsky_is_white_without_a_mean():
     np.testing.assert_allclose(np.cov(left.T) / dt, covariance, atol=0.035)
     long = run(noisy, 8, 50, skipped=30)
     assert 0.5 < long.std() < 3 and np.abs(long.mean(-1)).max() < 1e-13
+
+
+def test_waves_of_kuramoto_sivashinsky_have_the_variance_of_the_linear_equation_under_noise():
+    """Small noise from rest: each wave is an Ornstein-Uhlenbeck process, also those that fade within a substep."""
+    pytest.importorskip("exponax", reason="the extra pde (exponax) is not installed")
+    system = KuramotoSivashinsky(points=64, process_noise=1e-4)
+    seeds = np.random.default_rng(0).integers(0, 2**32, (4000, 2), dtype=np.uint32)
+    found = system.trajectories(np.zeros((4000, 64)), length=2, dt=0.25, seeds=seeds)[:, 1]
+    power = (np.abs(np.fft.rfft(found)) ** 2).mean(0)[1:-1]
+    waves = TURN / 22 * np.arange(1, 32)
+    growth = waves**2 - waves**4
+    expected = 64 * 1e-8 * np.expm1(2 * growth * 0.25) / (2 * growth)
+    np.testing.assert_allclose(power, expected, rtol=0.08)
 
 
 DISTURBED = [
@@ -524,6 +545,7 @@ def test_what_is_known_of_slopes_bounds_a_twist_between_the_samples():
         (lambda: Pendulum(box=[[1, -1], [0, 1]]), "box"),
         (lambda: Pendulum(substep=0.0), "substep=0"),
         (lambda: Pendulum(most_energy=-2.0), "most_energy=-2"),
+        (lambda: Duffing(most_energy=-0.5), "most_energy=-0.5.*-0.25, that of rest"),
         (lambda: Pendulum().nodes((3,)), r"grid=\[3\]"),
         (lambda: Lorenz63().nodes((3,)), "no quadrature rule"),
         (lambda: Lorenz96(dimension=3), "dimension=3"),

@@ -38,6 +38,9 @@ def dictionary_values(dictionary, x):
         return np.asarray(dictionary(jnp.asarray(x)))
 
 
+TURN = 2 * np.pi
+
+
 def steps_of(system, states, seeds=None):
     """Pairs of states and where the system takes them."""
     run = system.trajectories(states, length=2, dt=1.0, seeds=seeds)
@@ -362,11 +365,58 @@ def test_a_certificate_says_what_may_not_be_claimed(gauss_map):
     text = " ".join(said["not_claimed"])
     for word in ("number of pairs first", "noise", "measure", "fitted to", "no spectrum is missing"):
         assert word in text, word
-    isometry = gauss_map.certificate(0.01, isometry=True)  # a false declaration is found out
-    assert gauss_map.isometry_defect > 0.9 and "declaration" in " ".join(isometry["not_claimed"])
-    for entry in isometry["eigenvalues"]:
-        assert entry["level"] >= abs(1 - entry["modulus"])
-    assert isometry["certified"] < said["certified"]
+    isometry = gauss_map.certificate(0.01, isometry=True)  # a false declaration is found out, and counts for nothing
+    assert gauss_map.isometry_defect > 0.9 and "as was declared" in " ".join(isometry["not_claimed"])
+    assert isometry["isometry_declared"] and not isometry["isometry"]
+    assert isometry["eigenvalues"] == said["eigenvalues"] and "unit circle" not in " ".join(isometry["claims"])
+
+
+def test_levels_of_an_isometry_count_the_distance_from_the_circle_and_few_pairs_refute_nothing():
+    rng = np.random.default_rng(0)
+    pairs = steps_of(CircleRotation(), TURN * rng.random((300, 1)))
+    dictionary = RBF(12)  # not invariant, so that not all is certified
+    fitted = ResDMD(dictionary, held_out=0).fit(pairs)
+    found = fitted.verified(steps_of(CircleRotation(), TURN * rng.random((60, 1))))
+    assert 0.1 < found.isometry_defect < found.isometry_sampling
+    said = found.certificate(0.05, isometry=True)
+    assert said["isometry"] and any("as they may with 60 pairs" in sentence for sentence in said["not_claimed"])
+    for entry in said["eigenvalues"]:
+        assert entry["level"] == max(entry["residual"], abs(1 - entry["modulus"]))
+    assert any(entry["level"] > entry["residual"] for entry in said["eigenvalues"])
+    shrunk = fitted.verified(Pairs(pairs.x, 0.2 * pairs.y))
+    with pytest.warns(UserWarning, match="more than 300 pairs explain.*judged as one that does not"):
+        judged = evidence(fitted, Pairs(pairs.x, 0.2 * pairs.y), Plan(isometry=True, points=2))
+    assert shrunk.isometry_defect > shrunk.isometry_sampling and not judged.isometry and not len(judged.circle)
+
+
+def test_fewer_held_out_pairs_than_functions_give_residuals_and_no_pseudospectrum():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((400, 2))
+    spectrum = EDMD(RBF(100)).fit(Pairs(x, np.sin(x)))
+    few = Pairs(rng.standard_normal((30, 2)), rng.standard_normal((30, 2)), rng.random(30) + 0.1)
+    found = spectrum.verified(few)
+    values, vectors = found.eigenvalues, spectrum.vectors
+    px, py = (dictionary_values(spectrum.dictionary, states) for states in (few.x, few.y))
+    weighted = lambda a: few.weights @ abs(a) ** 2  # noqa: E731
+    expected = np.sqrt(weighted(py @ vectors - px @ vectors * values) / weighted(px @ vectors))
+    np.testing.assert_allclose(found.residuals, expected, rtol=1e-8)
+    assert np.isnan(found.isometry_defect) and found.held_out == 30
+    with pytest.warns(UserWarning, match="30 pairs cannot tell 100 functions apart, so there is no pseudospectrum"):
+        judged = evidence(spectrum, few, Plan(points=4))
+    assert not len(judged.axis) and judged.certificate()["pairs"] == 30
+
+
+def test_forecasts_do_not_amplify_the_rounding_of_a_dictionary_near_dependence():
+    """Of a rotation with noise of measurement: the operator's powers on the dictionary grow by its condition number."""
+    angles = 0.3 * np.arange(1500)
+    rng = np.random.default_rng(0)
+    states = np.stack([np.cos(angles), np.sin(angles)], 1)
+    with pytest.warns(UserWarning, match="condition"):
+        spectrum = EDMD(RBF(120)).fit(Pairs.of_trajectories((states + 0.01 * rng.standard_normal(states.shape))[None]))
+    found = spectrum.predict(states[:50], 60)[:, -1]
+    assert np.abs(found - states[60:110]).max() < 0.1
+    grown = np.linalg.matrix_power(spectrum.operator, 60) @ spectrum.state
+    assert np.abs(spectrum._features(states[:50]) @ grown).max() > 10
 
 
 def test_a_learned_dictionary_is_told():

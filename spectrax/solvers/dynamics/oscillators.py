@@ -1,7 +1,9 @@
 """Oscillators in the plane: pendulum, Duffing's and Van der Pol's."""
 
+import abc
 import dataclasses
 import math
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +18,54 @@ from spectrax.solvers.dynamics.linear import products
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Pendulum(Disturbed, RungeKutta):
+class Conservative(Disturbed, RungeKutta):
+    """Base of oscillators that conserve an energy, and the measure of their plane, unless they are disturbed or damped.
+
+    Attributes:
+        box: of initial states, [from, to] of each coordinate.
+        most_energy: initial states, and nodes of the quadrature rule, of more are left out: what is left, where the box
+            holds all of it, is invariant. None: none are, and the motion leads in and out of the box.
+    """
+
+    box: Box
+    most_energy: float | None = None
+
+    least_energy: ClassVar[float]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "box", checked(self.name, self.box, 2))
+        if self.most_energy is not None and self.most_energy <= self.least_energy:
+            raise ConfigError(
+                f"dataset.source.system.most_energy={self.most_energy:g} of {self.name} must be above "
+                f"{self.least_energy:g}, that of rest."
+            )
+
+    @staticmethod
+    @abc.abstractmethod
+    def energy(state: np.ndarray) -> np.ndarray:
+        """Of states (..., 2): (...)."""
+
+    def initial(self, rng: np.random.Generator) -> np.ndarray:
+        """Uniform in the box, as far as its energy is not too high."""
+        while True:
+            state = uniform(self.box, rng)
+            if self._is_low(state):
+                return state
+
+    def nodes(self, grid: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+        """Middles of the cells of the box whose energy is not too high, with their areas."""
+        nodes, weights = midpoints(self.box, grid)
+        low = self._is_low(nodes)
+        return nodes[low], weights[low]
+
+    def _is_low(self, states: np.ndarray) -> np.ndarray:
+        energy = self.energy(states)
+        return energy <= (np.inf if self.most_energy is None else self.most_energy)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Pendulum(Conservative):
     """q' = p, p' = -sin q: the mathematical pendulum, of frequency 1 at small amplitudes.
 
     It conserves the energy p^2 / 2 - cos q and the measure dq dp. Each energy has a frequency of its own, so that 1 is
@@ -24,11 +73,10 @@ class Pendulum(Disturbed, RungeKutta):
 
     Attributes:
         box: of initial states, [[q from, to], [p from, to]]. The angle is not brought back to one turn.
-        most_energy: initial states of more are drawn anew; 1 is that of the pendulum that just turns over. None: all.
+        most_energy: 1 is that of the pendulum that just turns over.
     """
 
     box: Box = ((-math.pi, math.pi), (-5.0, 5.0))
-    most_energy: float | None = None
     substep: float = 0.02
 
     name = "pendulum"
@@ -38,12 +86,7 @@ class Pendulum(Disturbed, RungeKutta):
         "B. Lusch, J. N. Kutz and S. L. Brunton, Deep learning for universal linear embeddings of nonlinear dynamics, "
         "Nature Communications, 2018"
     )
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        object.__setattr__(self, "box", checked(self.name, self.box, 2))
-        if self.most_energy is not None and self.most_energy <= -1:
-            raise ConfigError(f"dataset.source.system.most_energy={self.most_energy:g} must be above -1, that of rest.")
+    least_energy = -1.0
 
     @property
     def coordinates(self) -> tuple[str, ...]:
@@ -54,17 +97,6 @@ class Pendulum(Disturbed, RungeKutta):
     def unitary(self) -> bool:
         """Without noise."""
         return not self.stochastic
-
-    def initial(self, rng: np.random.Generator) -> np.ndarray:
-        """Uniform in the box, as far as its energy is not too high."""
-        while True:
-            state = uniform(self.box, rng)
-            if self.most_energy is None or self.energy(state) <= self.most_energy:
-                return state
-
-    def nodes(self, grid: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-        """Middles of the cells of the box, with their areas; whatever their energies."""
-        return midpoints(self.box, grid)
 
     def rate(self, state: jax.Array) -> jax.Array:
         """The derivative."""
@@ -84,13 +116,13 @@ class Pendulum(Disturbed, RungeKutta):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Duffing(Disturbed, RungeKutta):
+class Duffing(Conservative):
     """x' = v, v' = x - x^3 - damping v: two wells, in one of which a damped motion ends.
 
     Attributes:
-        damping: 0 conserves energy and the measure dx dv; the Koopman operator is unitary then.
-        box: of initial states, [[x from, to], [v from, to]]. No box is invariant, so that the measure of its uniform
-            sample is not quite preserved.
+        damping: 0 conserves the energy v^2 / 2 - x^2 / 2 + x^4 / 4 and the measure dx dv.
+        box: of initial states, [[x from, to], [v from, to]].
+        most_energy: 0 is that of the ridge between the wells; up to 1 lies all in the box from -2 to 2.
     """
 
     damping: float = 0.0
@@ -100,10 +132,7 @@ class Duffing(Disturbed, RungeKutta):
     name = "duffing"
     description = "Duffing's oscillator in two wells."
     citation = "G. Duffing, Erzwungene Schwingungen bei veraenderlicher Eigenfrequenz, 1918"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        object.__setattr__(self, "box", checked(self.name, self.box, 2))
+    least_energy = -0.25
 
     @property
     def coordinates(self) -> tuple[str, ...]:
@@ -112,16 +141,8 @@ class Duffing(Disturbed, RungeKutta):
 
     @property
     def unitary(self) -> bool:
-        """Without damping and noise."""
-        return self.damping == 0 and not self.stochastic
-
-    def initial(self, rng: np.random.Generator) -> np.ndarray:
-        """Uniform in the box."""
-        return uniform(self.box, rng)
-
-    def nodes(self, grid: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-        """Middles of the cells of the box, with their areas."""
-        return midpoints(self.box, grid)
+        """Without damping and noise, on the states below an energy: no box is invariant."""
+        return self.damping == 0 and not self.stochastic and self.most_energy is not None
 
     def rate(self, state: jax.Array) -> jax.Array:
         """The derivative."""
