@@ -11,6 +11,7 @@ from spectrax.estimators.dictionaries.dictionary import Dictionary
 from spectrax.estimators.features import Source, chunks, peeked
 from spectrax.estimators.gram import GramState
 from spectrax.estimators.orthogonal import Rows
+from spectrax.estimators.snapshots import Pairs, Stream
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +69,8 @@ def streamed_qr(
         ConfigError: when there are fewer pairs than functions.
     """
     first, source = peeked(source)
+    if isinstance(source, Pairs | Stream):  # whose number is known before anything is computed
+        _check_count(len(source), dictionary.size)
     rows, count = None, 0
     for part in chunks(dictionary, source, max(chunk, 2 * dictionary.size), progress):
         rows = (Rows.first if rows is None else rows.extended)(part.px, part.py, part.x)

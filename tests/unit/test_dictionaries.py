@@ -1,6 +1,7 @@
 """Dictionaries: sizes and names that agree with values, functions that are what they are called."""
 
 import itertools
+import time
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +14,7 @@ from spectrax.estimators.dictionaries.dictionary import Stacked, fit_dictionary
 from spectrax.estimators.dictionaries.encoded import Encoded
 from spectrax.estimators.dictionaries.fourier import Exponentials, Fourier
 from spectrax.estimators.dictionaries.hermite import Hermite, HermiteFunctions
+from spectrax.estimators.dictionaries.index_sets import INDEX_SETS, index_set
 from spectrax.estimators.dictionaries.kernel_functions import KernelFunctions
 from spectrax.estimators.dictionaries.legendre import Legendre
 from spectrax.estimators.dictionaries.monomials import Monomials
@@ -86,6 +88,50 @@ def test_monomials_are_what_their_names_say():
     assert dictionary.names()[:6] == ("1", "x0", "x1", "x0^2", "x0 x1", "x1^2")
     a, b = STATES[:, 0], STATES[:, 1]
     np.testing.assert_allclose(values(dictionary, STATES[:, :2])[:, :6].T, [a**0, a, b, a**2, a * b, b**2], atol=1e-14)
+
+
+def kept(chosen, orders, index):
+    """Whether a product is in the index set, as its definition is written."""
+    if index == "hyperbolic":
+        return np.prod(np.abs(chosen) + 1) <= max(orders) + 1
+    return index == "box" or sum(abs(k) / order for k, order in zip(chosen, orders, strict=True) if order) <= 1 + 1e-12
+
+
+@pytest.mark.parametrize("index", INDEX_SETS)
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("orders", [(4,), (2, 3, 5), (3, 0, 1), (2, 2, 2, 2), (0, 0)])
+def test_index_sets_are_as_defined_the_lowest_first(orders, signed, index):
+    numbers = [range(-order if signed else 0, order + 1) for order in orders]
+    wanted = [chosen for chosen in itertools.product(*numbers) if kept(chosen, orders, index)]
+    wanted.sort(key=lambda chosen: (sum(map(abs, chosen)), [(-abs(k), -k) for k in chosen]))
+    found = np.zeros((len(wanted), len(orders)), int)
+    for row, factors in zip(found, index_set(numbers, orders, index), strict=True):
+        for axis, k in factors:
+            row[axis] = k
+    np.testing.assert_array_equal(found, wanted)
+
+
+def test_dictionaries_of_many_coordinates_are_made_at_once():
+    begin = time.perf_counter()
+    dictionary = Monomials(1, dimension=4000)
+    assert dictionary.size == 4001 and Monomials(2, dimension=300).size == 45_451
+    assert dictionary.names()[::2000] == ("1", "x1999", "x3999")
+    with double_precision():
+        shape = jax.eval_shape(dictionary, jax.ShapeDtypeStruct((5, 4000), np.float64)).shape
+    assert shape == (5, 4001) and time.perf_counter() - begin < 10  # about 1 s; by coordinates it was hours
+
+
+@pytest.mark.parametrize("dictionary", [Monomials(2), Monomials(2, constant=False), Fourier(1, index="total")])
+def test_products_of_many_coordinates_leave_out_ones(dictionary):
+    x = np.random.default_rng(1).standard_normal((7, 20))
+    dictionary = fit_dictionary(dictionary, x, 0)
+    found = values(dictionary, x)
+    by_coordinates = jax.jit(dictionary._products._by_coordinates)
+    with double_precision():
+        wanted = np.asarray(by_coordinates(jnp.asarray(x)))[:, -dictionary.size :]
+    np.testing.assert_allclose(found, wanted, rtol=1e-14)
+    if isinstance(dictionary, Monomials):
+        np.testing.assert_allclose(found[:, dictionary.names().index("x3 x17")], x[:, 3] * x[:, 17], rtol=1e-14)
 
 
 @pytest.mark.parametrize(
@@ -206,6 +252,12 @@ def test_delays_take_the_constant_once():
         (lambda: Monomials(2).size, "seen no data"),
         (lambda: RBF(), "positive number"),
         (lambda: RBF(50).fitted(STATES, 0), "among 40 snapshots"),
+        (lambda: Monomials(2.5), "degree=2.5: give a whole number of 0 or more"),
+        (lambda: Hermite(-1), "order=-1"),
+        (lambda: Legendre((1, 0.5)), "order=\\(1, 0.5\\)"),
+        (lambda: Fourier("2"), "order='2'"),
+        (lambda: Products((Trigonometric(),), 1.5), "orders=1.5"),
+        (lambda: Delays(2.5), "delays=2.5"),
         (lambda: RBF(2.5), "count=2.5"),
         (lambda: RandomFeatures(2.5), "count=2.5"),
         (lambda: RBF(3, kernel="cubic"), "none of: gaussian"),

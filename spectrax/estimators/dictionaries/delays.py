@@ -1,15 +1,16 @@
 """Observables of a state and of those that follow it."""
 
 import dataclasses
+import functools
 from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from spectrax.core.errors import ConfigError
 from spectrax.estimators.dictionaries.dictionary import check_dimension, fit_dictionary
 from spectrax.estimators.dictionaries.monomials import Monomials
+from spectrax.estimators.whole_numbers import check_whole
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -27,8 +28,7 @@ class Delays:
     constant: bool = True
 
     def __post_init__(self) -> None:
-        if self.delays < 1:
-            raise ConfigError(f"delays={self.delays}: give 1 or more.")
+        check_whole("delays", self.delays)
         if self.observables is None:
             object.__setattr__(self, "observables", Monomials(degree=1, constant=False))
 
@@ -53,7 +53,7 @@ class Delays:
         values = each[:, np.array(self._varying)].reshape(len(x), -1)
         return jnp.concatenate([jnp.ones((len(x), 1), values.dtype), values], axis=1) if self.constant else values
 
-    @property
+    @functools.cached_property
     def _varying(self) -> list[int]:
         return [place for place, name in enumerate(self.observables.names()) if name != "1"]
 

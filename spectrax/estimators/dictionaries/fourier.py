@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import math
-from typing import Self
+from typing import ClassVar, Self
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ import numpy as np
 
 from spectrax.core.errors import ConfigError
 from spectrax.estimators.dictionaries.dictionary import check_real, not_fitted
-from spectrax.estimators.dictionaries.products import Products, each_coordinate
+from spectrax.estimators.dictionaries.products import Products, check_orders, each_coordinate
 
 _NAME = "A Fourier dictionary"
 
@@ -21,6 +21,7 @@ class Exponentials:
     """exp(2 pi i k x / period), k from -order to order."""
 
     period: float = 2 * math.pi
+    starts_at_one: ClassVar[bool] = True
 
     def numbers(self, order: int) -> tuple[int, ...]:
         return tuple(range(-order, order + 1))
@@ -49,6 +50,9 @@ class Fourier:
     dimension: int | None = None
     period: float | tuple[float, ...] = 2 * math.pi
     index: str = "box"
+
+    def __post_init__(self) -> None:
+        check_orders("order", self.order)
 
     @property
     def size(self) -> int:

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import math
-from typing import Self
+from typing import ClassVar, Self
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ import numpy as np
 
 from spectrax.core.errors import ConfigError
 from spectrax.estimators.dictionaries.dictionary import check_real, not_fitted
-from spectrax.estimators.dictionaries.products import Products, by_recurrence, each_coordinate
+from spectrax.estimators.dictionaries.products import Products, by_recurrence, check_orders, each_coordinate
 
 _NAME = "A dictionary of Hermite functions"
 
@@ -22,6 +22,7 @@ class HermitePolynomials:
 
     mean: float = 0.0
     deviation: float = 1.0
+    starts_at_one: ClassVar[bool] = True
 
     def numbers(self, order: int) -> tuple[int, ...]:
         return tuple(range(order + 1))
@@ -81,6 +82,9 @@ class Hermite:
     mean: float | tuple[float, ...] | None = None
     deviation: float | tuple[float, ...] | None = None
     index: str = "total"
+
+    def __post_init__(self) -> None:
+        check_orders("order", self.order)
 
     @property
     def size(self) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 
 from spectrax.core.errors import ConfigError
 from spectrax.estimators.dictionaries.dictionary import check_real, not_fitted
-from spectrax.estimators.dictionaries.products import Products, by_recurrence, each_coordinate
+from spectrax.estimators.dictionaries.products import Products, by_recurrence, check_orders, each_coordinate
 
 _NAME = "A dictionary of Legendre polynomials"
 
@@ -56,6 +56,9 @@ class Legendre:
     lower: float | tuple[float, ...] | None = None
     upper: float | tuple[float, ...] | None = None
     index: str = "total"
+
+    def __post_init__(self) -> None:
+        check_orders("order", self.order)
 
     @property
     def size(self) -> int:

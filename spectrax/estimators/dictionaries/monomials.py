@@ -2,19 +2,21 @@
 
 import dataclasses
 import functools
-from typing import Self
+from typing import ClassVar, Self
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from spectrax.estimators.dictionaries.dictionary import not_fitted
-from spectrax.estimators.dictionaries.products import Products
+from spectrax.estimators.dictionaries.products import Products, check_orders
 
 
 @dataclasses.dataclass(frozen=True)
 class Powers:
     """1, x, x^2 ..."""
+
+    starts_at_one: ClassVar[bool] = True
 
     def numbers(self, order: int) -> tuple[int, ...]:
         return tuple(range(order + 1))
@@ -44,6 +46,9 @@ class Monomials:
     dimension: int | None = None
     index: str = "total"
     constant: bool = True
+
+    def __post_init__(self) -> None:
+        check_orders("degree", self.degree)
 
     @property
     def size(self) -> int:

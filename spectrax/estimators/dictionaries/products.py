@@ -1,9 +1,8 @@
-"""Products of functions of one coordinate each, and which of them a dictionary holds."""
+"""Products of functions of one coordinate each."""
 
 import dataclasses
-import itertools
-import math
-from typing import Any, Protocol
+import numbers
+from typing import Any, ClassVar, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -11,14 +10,20 @@ import numpy as np
 
 from spectrax.core.errors import ConfigError
 from spectrax.estimators.dictionaries.dictionary import check_dimension
+from spectrax.estimators.dictionaries.index_sets import INDEX_SETS, index_set
 from spectrax.ops.choices import check_choice
 
-INDEX_SETS = ("total", "box", "hyperbolic")
-_MOST = 200_000  # functions: a dictionary of more is a mistake in its arguments
+_MANY = 16  # coordinates, above which factors that are 1 are left out of products
 
 
 class Family(Protocol):
-    """Functions of one coordinate, numbered by integers of which 0 is the plainest."""
+    """Functions of one coordinate, numbered by integers of which 0 is the plainest.
+
+    Attributes:
+        starts_at_one: function 0 is the constant 1, and so no factor of a product; a family that does not say has not.
+    """
+
+    starts_at_one: ClassVar[bool]
 
     def numbers(self, order: int) -> tuple[int, ...]:
         """The numbers up to an order, ascending."""
@@ -54,53 +59,67 @@ class Products:
     def __post_init__(self) -> None:
         check_choice("index", self.index, INDEX_SETS)
         families = tuple(self.families)
-        given = (self.orders,) * len(families) if isinstance(self.orders, int) else tuple(self.orders)
-        if not families or len(given) != len(families) or min(given) < 0:
+        check_orders("orders", self.orders)
+        given = tuple(map(int, self.orders)) if np.iterable(self.orders) else (int(self.orders),) * len(families)
+        if not families or len(given) != len(families):
             raise ConfigError(f"orders={self.orders} for {len(families)} coordinates. Give one of 0 or more for each.")
         object.__setattr__(self, "families", families)
         object.__setattr__(self, "orders", given)
-        object.__setattr__(self, "_chosen", self._indices())
+        known = [family.numbers(order) for family, order in zip(families, given, strict=True)]
+        object.__setattr__(self, "_chosen", index_set(known, given, self.index))
 
     @property
     def size(self) -> int:
         return len(self._chosen)
 
     def names(self) -> tuple[str, ...]:
-        return tuple(self._name(numbers) for numbers in self._chosen)
+        plainest = {axis: 0 for axis, family in enumerate(self.families) if family.label(0, "x")}
+        each = (sorted((plainest | dict(chosen)).items()) for chosen in self._chosen)
+        labels = ([self.families[axis].label(k, f"x{axis}") for axis, k in named] for named in each)
+        return tuple(" ".join(label for label in found if label) or "1" for found in labels)
 
     def __call__(self, x: jax.Array) -> jax.Array:
         check_dimension(x, len(self.families), "A dictionary")
+        return self._of_many_alike(x) if self._alike and len(self.families) > _MANY else self._by_coordinates(x)
+
+    def _by_coordinates(self, x: jax.Array) -> jax.Array:
+        chosen = np.zeros((len(self.families), self.size), int)
+        for place, factors in enumerate(self._chosen):
+            for axis, k in factors:
+                chosen[axis, place] = k
         values = None
         for axis, (family, order) in enumerate(zip(self.families, self.orders, strict=True)):
             places = {number: place for place, number in enumerate(family.numbers(order))}
-            columns = np.array([places[numbers[axis]] for numbers in self._chosen])
+            columns = np.array([places[number] for number in chosen[axis]])
             factor = family.values(x[:, axis], order)[:, columns]
             values = factor if values is None else values * factor
         return values
 
-    def _indices(self) -> list[tuple[int, ...]]:
-        """The index set, lowest first: by the sum of the numbers' sizes, then those of the first coordinates highest
-        first."""
-        limits = [family.numbers(order) for family, order in zip(self.families, self.orders, strict=True)]
-        partial: list[tuple[int, ...]] = [()]
-        for numbers in limits:  # coordinate by coordinate: of a box of high dimension only what is kept is ever made
-            partial = [(*head, k) for head, k in itertools.product(partial, numbers) if self._holds((*head, k))]
-            if len(partial) > _MOST:
-                raise ConfigError(f"A dictionary of more than {_MOST:,} functions. Lower the order, or its index set.")
-        return sorted(partial, key=lambda chosen: (sum(map(abs, chosen)), [(-abs(k), -k) for k in chosen]))
+    def _of_many_alike(self, x: jax.Array) -> jax.Array:
+        """Of a product those factors alone that are not 1: of many coordinates they are few."""
+        family, order = self.families[0], self.orders[0]
+        table = jax.vmap(lambda values: family.values(values, order), in_axes=1, out_axes=1)(x)  # (rows, axes, numbers)
+        places = {number: place for place, number in enumerate(family.numbers(order))}
+        most = max(1, *map(len, self._chosen))
+        filled = np.array([[*factors, *[(0, 0)] * (most - len(factors))] for factors in self._chosen])
+        values = None
+        for axes, numbers_there in zip(filled[..., 0].T, filled[..., 1].T, strict=True):
+            factor = table[:, axes, np.array([places[number] for number in numbers_there])]
+            values = factor if values is None else values * factor
+        return values
 
-    def _holds(self, numbers: tuple[int, ...]) -> bool:
-        if self.index == "box":
-            return True
-        if self.index == "hyperbolic":
-            return math.prod(abs(k) + 1 for k in numbers) <= max(self.orders) + 1
-        shares = [abs(k) / order for k, order in zip(numbers, self.orders, strict=False) if order]
-        return sum(shares) <= 1 + 1e-12
+    @property
+    def _alike(self) -> bool:
+        """All coordinates have the same functions, of which the plainest is 1."""
+        same = all(family == self.families[0] for family in self.families) and len(set(self.orders)) == 1
+        return same and getattr(self.families[0], "starts_at_one", False)
 
-    def _name(self, numbers: tuple[int, ...]) -> str:
-        pairs = zip(self.families, numbers, strict=True)
-        labels = [family.label(k, f"x{axis}") for axis, (family, k) in enumerate(pairs)]
-        return " ".join(label for label in labels if label) or "1"
+
+def check_orders(name: str, orders: Any) -> None:
+    """Raises `ConfigError` when an argument is no order, nor one for each coordinate."""
+    each = orders if np.iterable(orders) else (orders,)
+    if not all(isinstance(order, numbers.Integral) and order >= 0 for order in each):
+        raise ConfigError(f"{name}={orders!r}: give a whole number of 0 or more, or one for each coordinate.")
 
 
 def by_recurrence(first: jax.Array, second: jax.Array, order: int, step: Any) -> jax.Array:

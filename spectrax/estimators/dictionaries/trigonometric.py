@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +18,7 @@ class Trigonometric:
     pseudospectra symmetric."""
 
     period: float = 2 * math.pi
+    starts_at_one: ClassVar[bool] = True
 
     def numbers(self, order: int) -> tuple[int, ...]:
         return tuple(range(-order, order + 1))
