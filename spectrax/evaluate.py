@@ -215,11 +215,11 @@ def _write(output: "Path | epath.Path", record: "Mapping[str, Any]") -> None:
 def _print(record: "Mapping[str, Any]") -> None:
     from rich.table import Table
 
-    from spectrax.core.screen import standard_output
+    from spectrax.core.screen import digits, standard_output
 
     table = Table(title=f"{record['split']} split, step {record['step']}", show_header=False, title_justify="left")
     for name, value in record["metrics"].items():
-        table.add_row(name, f"{value:.6f}")
+        table.add_row(name, digits(value, 6))
     standard_output().print(table)
 
 

@@ -165,6 +165,8 @@ def _print_summary(summary: "Summary", run_dir: Path) -> None:
 
 
 def _rows(summary: "Summary") -> list[tuple[str, str]]:
+    from spectrax.core.screen import digits
+
     kept = "best" if summary.best_step is not None else "final"
     shown = {name: value for name, value in summary.metrics.items() if name.startswith(f"{kept}.")}
     step = summary.best_step if kept == "best" else summary.step
@@ -173,7 +175,7 @@ def _rows(summary: "Summary") -> list[tuple[str, str]]:
     rate = f"{summary.examples_per_second:,.0f} examples/s " if summary.examples_per_second else ""
     chosen = f" (chosen on {summary.selected_on})" if kept == "best" else ""
     return [
-        *[(name.removeprefix(f"{kept}.").replace(".", " "), f"{value:.4f}") for name, value in shown.items()],
+        *[(name.removeprefix(f"{kept}.").replace(".", " "), digits(value)) for name, value in shown.items()],
         ("at step", f"{step} of {summary.step}{chosen}"),
         *([("stopped", summary.stopped)] if summary.stopped else []),
         ("parameters", f"{summary.parameters:,}"),

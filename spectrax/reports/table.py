@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from spectrax.core import screen
 from spectrax.reports.comparison import ABSENT, Comparison
 from spectrax.reports.runs import Run, printable
 from spectrax.reports.sweeps import Outcome, Row
@@ -186,10 +187,8 @@ def whole(value: float | None) -> str:
 
 
 def digits(value: float | None) -> str:
-    """Four decimals, or four digits where the number is small or large."""
-    if value is None:
-        return ""
-    return f"{value:.4f}" if value == 0 or 0.01 <= abs(value) < 1000 else f"{value:.4g}"
+    """See `spectrax.core.screen.digits`; nothing where there is no number."""
+    return "" if value is None else screen.digits(value)
 
 
 def spread(pair: tuple[float, float]) -> str:

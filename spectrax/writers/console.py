@@ -10,6 +10,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from spectrax.core.screen import digits
+
 _PLAIN_PERIOD = 10.0  # seconds between two plain progress lines
 _SHOWN = ("loss", "accuracy", "relative_l2")
 _MOST = 12  # metrics in a line
@@ -54,7 +56,7 @@ class ConsoleWriter:
         if split == "train":
             self._latest = shown
         else:
-            shown = [f"{name} {value:.4f}" for name, value in metrics.items()]
+            shown = [f"{name} {digits(value)}" for name, value in metrics.items()]
             if len(shown) > _MOST:
                 shown[_MOST - 1 :] = [f"and {len(shown) - _MOST + 1:,} more in metrics.csv"]
             logger.info("step %d  %s: %s", step, split, "  ".join(shown))

@@ -89,9 +89,9 @@ def test_wandb_offline_keeps_everything_below_the_run_directory(tmp_path, monkey
 def test_a_line_on_the_screen_holds_a_few_metrics(caplog):
     writer = ConsoleWriter()
     with caplog.at_level("INFO", "spectrax"):
-        writer.write(7, "test", {"loss": 0.5})
+        writer.write(7, "test", {"loss": 0.5, "certified": 36.0, "density_error": 4.3e-6})
         writer.write(7, "spectra", {f"norm/{index}": 1.0 for index in range(40)})
     few, many = (record.getMessage() for record in caplog.records)
-    assert few == "step 7  test: loss 0.5000"
+    assert few == "step 7  test: loss 0.5000  certified 36  density_error 4.3e-06"
     assert many.startswith("step 7  spectra: norm/0 1.0000  norm/1 1.0000") and many.count("norm/") == 11
     assert many.endswith("and 29 more in metrics.csv")
