@@ -1,6 +1,8 @@
 """Learned dynamics: a model encodes states, moves the code by a linear map, and decodes what it has become."""
 
 import dataclasses
+import functools
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -108,8 +110,10 @@ class Dynamics:
         return {"reconstruction": self.reconstruction, "prediction": self.prediction, "linearity": self.linearity}
 
     def weighted(self, terms: Mapping[str, jax.Array]) -> jax.Array:
-        """The sum of the terms that have a weight."""
-        return sum(weight * terms[name] for name, weight in self.weights().items())
+        """The sum of the terms that have a weight other than 0, which alone may be of no use, such as NaN."""
+        weights = self.weights()
+        counted = [weights[name] * value for name, value in terms.items() if weights.get(name)]
+        return functools.reduce(operator.add, counted) if counted else jnp.zeros(())
 
     def metrics(self, model: Any, batch: Batch) -> dict[str, jax.Array]:
         """Sums over the unmasked windows of an evaluation batch, see `dynamics_metrics`."""

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from spectrax.core import randomness
 from spectrax.core.errors import ConfigError
@@ -18,8 +19,10 @@ from spectrax.models.information_koopman import InformationKoopman, OneStep
 from spectrax.nn.latent_operators.batch_ridge import BatchRidge
 from spectrax.ops.choices import check_choice
 from spectrax.ops.latent_contrast import contrast_in_batch, contrast_in_window
-from spectrax.ops.latent_entropy import latent_entropy
+from spectrax.ops.latent_entropy import Floor, entropy_of_variances, latent_entropy
+from spectrax.tasks import dynamics_metrics
 from spectrax.tasks.dynamics import Dynamics
+from spectrax.tasks.dynamics_moments import moments
 
 _SIGNS = {"paper": -1, "released": 1, "none": 0}
 _LEAST = 1e-8  # variance of latent states, which at first may be one state
@@ -33,7 +36,11 @@ class InformationKoopmanTask(Dynamics):
     """A weighted sum of errors of what is decoded one step ahead and at once, how far latent steps are from linear, the
     estimate of what a latent state knows of its neighbours (InfoNCE), and the entropy of latent states.
 
-    Evaluation tells these terms too, of each window by itself: the entropy in the loss is then that of a window.
+    Evaluation tells these terms too, and their weighted sum, which do not depend on the batches that a split comes in.
+    The entropy, and the variance by which "spectrax" divides, are those of the latent states of the whole split: a
+    window of few frames has next to no variance, and one state has no entropy. The other terms are means over windows,
+    each by itself: a regression (`model.operator=batch`) is that of the window, and the contrast of "paper" is with the
+    states of the same window.
 
     Attributes:
         variant: "released": errors of a step are means over batch and numbers, summed over a window's steps; the
@@ -93,20 +100,24 @@ class InformationKoopmanTask(Dynamics):
         told = {"contrast": self.information, "entropy": entropy, "prior": self.prior}
         return {**super().weights(), **told}
 
-    def weighted(self, terms: Mapping[str, jax.Array]) -> jax.Array:
-        """The sum of the terms that are there."""
-        weights = self.weights()
-        return sum(weights[name] * value for name, value in terms.items())
-
     def one_step_terms(self, step: OneStep) -> dict[str, jax.Array]:
         """Without weights, of a batch of windows."""
+        terms = {**self._means(step), "entropy": latent_entropy(step.latent, floor=self._floor)}
+        if self.variant == "spectrax":
+            terms["linearity"] /= jnp.mean(jnp.var(step.later, axis=(0, 1))) + _LEAST
+        return terms
+
+    @property
+    def _floor(self) -> Floor:
+        return "clamped" if self.variant == "released" else "mixed"
+
+    def _means(self, step: OneStep) -> dict[str, jax.Array]:
+        """The terms that are means over windows, and linearity before it is divided by a variance."""
         contrast = contrast_in_batch if self.variant == "paper" else contrast_in_window
-        floor = "clamped" if self.variant == "released" else "mixed"
         terms = {
             "prediction": self._error(step.prediction, step.target_next),
             "reconstruction": self._error(step.reconstruction, step.target),
             "contrast": contrast(step.latent, radius=self.radius, temperature=self.temperature),
-            "entropy": latent_entropy(step.latent, floor=floor),
         }
         if step.mean is None:
             return {**terms, "linearity": self._linearity(step)}
@@ -120,17 +131,23 @@ class InformationKoopmanTask(Dynamics):
         }
 
     def terms_by_example(self, model: Any, window: jax.Array, outputs: Any) -> dict[str, jax.Array]:
-        """The terms of each window's first steps, as many as in training, without dropout, and "loss", (batch,) each.
-
-        Where the operator is a regression, it is that of the window."""
+        """The terms that are means over windows, of each window's first steps, as many as in training, without dropout,
+        (batch,) each; linearity before it is divided by a variance. The others and the loss are in `reduce`."""
         self.check(model)
         count = self._steps(window)
+        return jax.vmap(lambda one: self._means(model.one_step(one[None, : count + 1], train=False)))(window)
 
-        def one(window: jax.Array) -> dict[str, jax.Array]:
-            terms = self.one_step_terms(model.one_step(window[None, : count + 1], train=False))
-            return {"loss": self.weighted(terms), **terms}
-
-        return jax.vmap(one)(window)
+    def reduce(self, totals: Mapping[str, np.ndarray]) -> dict[str, float]:
+        """Means over the windows, what is computed from whole sums, and "loss", the weighted sum of the terms."""
+        found = super().reduce(totals)
+        means = {name: value / totals[dynamics_metrics.COUNT] for name, value in totals.items()}
+        covariance = moments("latent", means)[1]
+        variances = np.maximum(np.linalg.eigvalsh(covariance), 0)
+        found["entropy"] = float(entropy_of_variances(variances, floor=self._floor))
+        if self.variant == "spectrax":
+            found["linearity"] /= float(np.mean(variances)) + _LEAST
+        terms = {name: found[name] for name in self.weights() if name in found}
+        return {"loss": float(self.weighted(terms)), **found}
 
     def check(self, model: Any) -> None:
         """Raises `ConfigError` when the model is none that this can train."""
@@ -143,14 +160,9 @@ class InformationKoopmanTask(Dynamics):
 
     def _linearity(self, step: OneStep) -> jax.Array:
         """The mean square of what latent steps are off; of "paper" summed over a latent state's numbers (beta's term in
-        algorithm 2), of "spectrax" over the variance of latent states."""
+        algorithm 2)."""
         square = (step.later - step.predicted) ** 2
-        if self.variant == "paper":
-            return jnp.mean(jnp.sum(square, axis=-1))
-        error = jnp.mean(square)
-        if self.variant != "spectrax":
-            return error
-        return error / (jnp.mean(jnp.var(step.later, axis=(0, 1))) + _LEAST)
+        return jnp.mean(jnp.sum(square, axis=-1) if self.variant == "paper" else square)
 
     def _error(self, states: jax.Array, target: jax.Array) -> jax.Array:
         """Of states (batch, steps, *state)."""

@@ -126,14 +126,46 @@ def test_dropout_draws_both_frames_of_a_pair_apart():
     assert not np.allclose(drawn.latent, drawn.later)
 
 
-def test_evaluation_tells_the_loss_of_each_window():
-    task, made = InformationKoopmanTask(steps=8), model()
-    each = task.terms_by_example(made, WINDOW, None)
-    assert {name: value.shape for name, value in each.items()}["loss"] == (5,)
-    alone = task.one_step_terms(made.one_step(WINDOW[2:3, :9], train=False))
-    np.testing.assert_allclose(each["loss"][2], task.weighted(alone), rtol=1e-5)
-    sums = task.metrics(made, {"window": WINDOW, "mask": jnp.ones(5, bool)})
-    assert {"loss", "contrast", "entropy"} <= set(task.reduce(jax.device_get(sums)))
+def evaluated(task, made, window, size):
+    """Metrics of a split that comes in batches of this size; the last is padded."""
+    totals, metrics = {}, jax.jit(lambda batch: task.metrics(made, batch))
+    for start in range(0, len(window), size):
+        part = window[start : start + size]
+        mask = np.arange(size) < len(part)
+        part = jnp.concatenate([part, jnp.full((size - len(part), *part.shape[1:]), 9.0)])
+        for name, value in metrics({"window": part, "mask": mask}).items():
+            totals[name] = totals.get(name, 0.0) + np.asarray(value, np.float64)
+    return task.reduce(totals)
+
+
+@pytest.mark.parametrize("variant, options", [("spectrax", {}), ("paper", {}), ("released", {"operator": "batch"})])
+def test_evaluation_tells_the_terms_of_the_whole_split(variant, options):
+    """Those that are no means over windows are those of all windows in one batch, whatever batches they come in."""
+    task, made = InformationKoopmanTask(variant=variant), model(**options)
+    whole = task.one_step_terms(made.one_step(WINDOW, train=False))
+    found = evaluated(task, made, WINDOW, size=5)
+    assert evaluated(task, made, WINDOW, size=2) == pytest.approx(found, rel=1e-4, abs=1e-6)
+    rough = {"rel": 0.2}  # of all frames, of which training leaves out the last
+    assert found["entropy"] == pytest.approx(float(whole["entropy"]), **rough)
+    if variant != "released":  # whose operator is each window's own
+        assert found["linearity"] == pytest.approx(float(whole["linearity"]), **rough)
+    assert found["loss"] == pytest.approx(sum(task.weights()[name] * found[name] for name in whole), rel=1e-6)
+
+
+def test_evaluation_of_a_single_step_is_that_of_training():
+    """Of windows of two frames, each of which has no variance by itself."""
+    made = model()
+    window = jnp.concatenate([WINDOW[:, :2], WINDOW[:, 2:4], WINDOW[:, 4:6]])
+    for sign in ("paper", "none"):
+        task = InformationKoopmanTask(steps=1, entropy_sign=sign)
+        trained = float(task.weighted(task.one_step_terms(made.one_step(window, train=False))))
+        assert evaluated(task, made, window, size=4)["loss"] == pytest.approx(trained, rel=0.2)
+
+
+def test_a_term_of_no_weight_has_no_part_in_the_loss():
+    terms = {"prediction": jnp.ones(()), "entropy": jnp.full((), jnp.nan)}
+    assert float(InformationKoopmanTask(entropy_sign="none").weighted(terms)) == 1
+    assert float(InformationKoopmanTask(prediction=0.0, entropy_sign="none").weighted(terms)) == 0
 
 
 def test_what_does_not_go_together_is_said():
