@@ -5,13 +5,15 @@ Carlo, error M^-1/2), products of the rules below on grids.
 """
 
 import dataclasses
+import math
 from collections.abc import Iterator, Sequence
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from spectrax.core.errors import ConfigError
+from spectrax.estimators.whole_numbers import check_whole
 
 Rule = tuple[np.ndarray, np.ndarray]
 """Nodes (points,) or (points, dimension), and weights (points,)."""
@@ -43,7 +45,7 @@ class Pairs:
         object.__setattr__(self, "precision", max(self.precision, coarsest))
         for name in ("x", "y", "second"):
             if getattr(self, name) is not None:
-                object.__setattr__(self, name, _states(name, getattr(self, name)))
+                object.__setattr__(self, name, checked_states(name, getattr(self, name)))
         if self.weights is not None:
             object.__setattr__(self, "weights", checked_weights(self.weights, len(self.x)))
         for name in ("y", "second"):
@@ -69,12 +71,7 @@ class Pairs:
             ConfigError: when a trajectory has no such pair.
         """
         flat = _trajectories(trajectories)
-        shortest = min(len(trajectory) for trajectory in flat)
-        if lag < 1 or shortest <= lag:
-            raise ConfigError(
-                f"Pairs {lag} steps apart need trajectories of at least {lag + 1} states; the shortest has {shortest}. "
-                "Give longer ones, or a smaller lag (of at least 1)."
-            )
+        _check_lag(lag, flat)
         each = None
         if weights is not None:
             given = checked_weights(weights, len(flat))
@@ -111,11 +108,18 @@ class Stream:
         trajectories: (trajectories, length, ...state), or a sequence of (length, ...state); sliced, never copied whole.
         lag: steps between the states of a pair.
         size: pairs in a batch, at most.
+
+    Raises:
+        ConfigError: when `lag` or `size` is no positive whole number.
     """
 
     trajectories: Sequence[np.ndarray]
     lag: int = 1
     size: int = 65_536
+
+    def __post_init__(self) -> None:
+        check_whole("lag", self.lag)
+        check_whole("size", self.size)
 
     def __len__(self) -> int:
         return sum(max(0, len(trajectory) - self.lag) for trajectory in self.trajectories)
@@ -123,6 +127,7 @@ class Stream:
     def __iter__(self) -> Iterator[Pairs]:
         """Batches in order, none across a border. Raises `ConfigError` where a state is not finite, or a trajectory too
         short."""
+        _check_lag(self.lag, self.trajectories)
         together: list[np.ndarray] = []  # short trajectories share a batch
         for trajectory in self.trajectories:
             if together and sum(map(len, together)) + len(trajectory) > self.size:
@@ -143,23 +148,36 @@ def delayed(trajectories: ArrayLike | Sequence[ArrayLike], delays: int) -> np.nd
     """States with what follows them: `delays` states in a row, earliest first, as one (Hankel matrices as rows).
 
     Args:
-        trajectories: (trajectories, length, ...state), or a sequence of (length, ...state).
+        trajectories: (trajectories, length, ...state), or a sequence of (length, ...state); or one, (length,
+            dimension).
 
     Returns:
         (trajectories, length - delays + 1, delays * dimension), or a list of (length - delays + 1, delays * dimension)
-        where lengths differ. A window never crosses from one trajectory into the next.
+        where lengths differ; of one trajectory (length - delays + 1, delays * dimension). A window never crosses from
+        one trajectory into the next.
 
     Raises:
-        ConfigError: when a trajectory is shorter than `delays`.
+        ConfigError: when a trajectory is shorter than `delays`, which is a positive whole number.
     """
+    check_whole("delays", delays)
+    if is_one_trajectory(trajectories):
+        return delayed(np.asarray(trajectories)[None], delays)[0]
     flat = _trajectories(trajectories)
     shortest = min(len(trajectory) for trajectory in flat)
-    if not 1 <= delays <= shortest:
+    if delays > shortest:
         raise ConfigError(
-            f"delays={delays} does not lie between 1 and the length of the shortest trajectory, {shortest}."
+            f"delays={delays} does not lie between 1 and the length of the shortest trajectory, {shortest}. Give "
+            "longer trajectories, or fewer delays."
         )
     windows = [_windows(trajectory, delays) for trajectory in flat]
     return np.stack(windows) if len({len(window) for window in windows}) == 1 else windows
+
+
+def is_one_trajectory(states: Any) -> bool:
+    """Whether it is one trajectory: an array of two axes, a table such as a pandas DataFrame, or a list of rows."""
+    if hasattr(states, "shape"):  # indexing a table by 0 would ask for a column of that name
+        return len(states.shape) == 2
+    return len(states) > 0 and np.ndim(states[0]) == 1
 
 
 def midpoint(lower: float, upper: float, points: int) -> Rule:
@@ -212,6 +230,17 @@ def check_parting(pairs: Pairs, held_out: float) -> None:
         )
 
 
+def _check_lag(lag: int, trajectories: Sequence[np.ndarray]) -> None:
+    """Raises `ConfigError` where one has no states so many steps apart."""
+    check_whole("lag", lag)
+    shortest = min(map(len, trajectories), default=lag + 1)
+    if shortest <= lag:
+        raise ConfigError(
+            f"Pairs {lag} steps apart need trajectories of at least {lag + 1} states; the shortest has {shortest}. "
+            "Give longer ones, or a smaller lag (of at least 1)."
+        )
+
+
 def checked_weights(weights: ArrayLike, count: int) -> np.ndarray:
     """Weights as float64 (count,). Raises `ConfigError` where one is not positive and finite, or their number is not
     `count`."""
@@ -231,18 +260,20 @@ def _rounding(states: ArrayLike | None) -> float:
     return float(np.finfo(dtype).eps) if dtype.kind in "fc" else 0.0
 
 
-def _states(name: str, states: ArrayLike) -> np.ndarray:
+def checked_states(name: str, states: ArrayLike) -> np.ndarray:
+    """States (rows, dimension) as float64 or complex128. Raises `ConfigError` for other shapes, and where one is no
+    finite number."""
     array = np.asarray(states)
     if array.dtype.kind not in "fciub":
         raise ConfigError(f"{name} holds {array.dtype}, and states are numbers. Give arrays of floats.")
     array = array.astype(np.complex128 if np.iscomplexobj(array) else np.float64, copy=False)
     if array.ndim != 2 or not array.size:
-        raise ConfigError(f"{name} has shape {list(array.shape)}; a row for each of one or more pairs is needed.")
+        raise ConfigError(f"{name} has shape {list(array.shape)}; a row for each of one or more states is needed.")
     finite = np.isfinite(array).all(axis=1)
     if not finite.all():
         raise ConfigError(
             f"{name} holds NaN or infinity in {np.count_nonzero(~finite):,} of {len(array):,} rows, first in row "
-            f"{np.argmin(finite):,}. Leave those pairs out, or look for a solution that blew up."
+            f"{np.argmin(finite):,}. Leave those rows out, or look for a solution that blew up."
         )
     return array
 
@@ -264,7 +295,7 @@ def _trajectories(trajectories: ArrayLike | Sequence[ArrayLike]) -> list[np.ndar
             "coordinates."
         )
     _check_numbers(arrays)
-    flat = [array.reshape(len(array), -1) for array in arrays]
+    flat = [array.reshape(len(array), math.prod(array.shape[1:])) for array in arrays]  # there may be no row
     if len({array.shape[1] for array in flat}) > 1:
         raise ConfigError("Trajectories have states of different sizes. Fit them apart.")
     return flat
@@ -275,7 +306,7 @@ def _check_numbers(trajectories: Sequence[np.ndarray]) -> None:
     for number, trajectory in enumerate(trajectories):
         if trajectory.dtype.kind not in "fciub":
             raise ConfigError(f"A trajectory holds {trajectory.dtype}, and states are numbers. Give arrays of floats.")
-        finite = np.isfinite(trajectory).reshape(len(trajectory), -1).all(axis=1)
+        finite = np.isfinite(trajectory).all(axis=tuple(range(1, trajectory.ndim)))
         if not finite.all():
             raise ConfigError(
                 f"Trajectory {number:,} holds NaN or infinity, first at step {np.argmin(finite):,} (from 0). Leave it "

@@ -59,8 +59,9 @@ def spectral_measure(
         angles: (angles,), in radians.
 
     Raises:
-        ConfigError: see `kernel_coefficients`.
+        ConfigError: when there are not N coefficients; see `kernel_coefficients`.
     """
+    _check_count("coefficients", coefficients, made.x.shape[1])
     compressed = compression(made)
     observable = compressed.coordinates @ np.asarray(coefficients)
     return isometry_measure(compressed.matrix, observable, angles, order, epsilon)
@@ -73,13 +74,24 @@ def isometry_measure(
 
     One complex Schur form, which may be given in the operator's place where it serves several measures; then each
     resolvent is a triangular system.
+
+    Raises:
+        ConfigError: when f has not n coordinates; see `kernel_coefficients`.
     """
     poles, outer, inner = kernel_coefficients(order, epsilon)
     form = operator if isinstance(operator, SchurForm) else schur_form(operator)
+    _check_count("observable", observable, len(form.triangle))
     f = form.vectors.conj().T @ np.asarray(observable)
     with double_precision():
         density = _density(form.triangle, f, jnp.asarray(np.asarray(angles, float)), poles, outer, inner, epsilon)
     return np.asarray(density)
+
+
+def _check_count(name: str, given: ArrayLike, count: int) -> None:
+    if np.shape(given) != (count,):
+        raise ConfigError(
+            f"{name} of shape {list(np.shape(given))} on {count} functions. Give ({count},), one for each."
+        )
 
 
 def smoothed_densities(

@@ -30,6 +30,17 @@ def test_windows_of_delays_end_at_borders():
     np.testing.assert_array_equal(pairs.x[:, 3:], pairs.y[:, :-3])
 
 
+def test_one_trajectory_has_windows_without_an_axis_of_trajectories():
+    np.testing.assert_array_equal(delayed(TRAJECTORIES[1], 2), delayed(TRAJECTORIES, 2)[1])
+    np.testing.assert_array_equal(delayed(TRAJECTORIES[1].tolist(), 2), delayed(TRAJECTORIES, 2)[1])
+
+
+@pytest.mark.parametrize("size", [100, 65_536])
+def test_a_stream_leaves_out_no_trajectory_that_is_too_short(size):
+    with pytest.raises(ConfigError, match="at least 201 states; the shortest has 150"):
+        list(Stream([np.ones((400, 2)), np.ones((150, 2))], 200, size))
+
+
 def test_trajectories_of_any_lengths():
     ragged = [TRAJECTORIES[0], TRAJECTORIES[1, :3]]
     assert len(Pairs.of_trajectories(ragged)) == 4 + 2
@@ -71,6 +82,14 @@ def test_a_stream_has_the_pairs_of_its_trajectories(size, lag):
         (lambda: Pairs.of_trajectories([np.eye(3), np.array([[1, 2, 3], [4, np.nan, 6]])]), "Trajectory 1 .* step 1"),
         (lambda: Pairs.of_trajectories([[["a"], ["b"]]]), "states are numbers"),
         (lambda: delayed(np.ones((2, 3, 1)), 4), "delays=4"),
+        (lambda: delayed(np.ones((2, 3, 1)), 2.5), "delays=2.5: give a whole number"),
+        (lambda: delayed(np.ones((2, 3, 1)), 0), "delays=0: give a whole number"),
+        (lambda: Pairs.of_trajectories(TRAJECTORIES, 1.5), "lag=1.5"),
+        (lambda: Pairs.of_trajectories(TRAJECTORIES, 0), "lag=0"),
+        (lambda: Pairs.of_trajectories(np.zeros((1, 0, 2))), "the shortest has 0"),
+        (lambda: Pairs.of_trajectories(np.zeros((1, 5, 0))), "x has shape"),
+        (lambda: Stream(TRAJECTORIES, size=0), "size=0"),
+        (lambda: Stream(TRAJECTORIES, lag=1.5), "lag=1.5"),
         (lambda: snapshots.midpoint(1.0, 0.0, 4), "lower < upper"),
         (lambda: snapshots.trapezoid(0.0, 1.0, 1), "2 or more"),
     ],

@@ -155,6 +155,12 @@ def test_moments_of_an_operator_place_atoms_where_resolvents_do(cmv):
 
 
 def test_what_makes_no_measure_is_told():
+    made = factors(lambda x: x, Pairs(np.eye(3), np.eye(3)))
+    for coefficients in ([1.0, 0.0], np.eye(3)):
+        with pytest.raises(ConfigError, match=r"coefficients of shape .* on 3 functions"):
+            spectral_measure(made, coefficients, ANGLES)
+    with pytest.raises(ConfigError, match=r"observable of shape \[2\] on 3 functions"):
+        isometry_measure(np.eye(3), [1.0, 0.0], ANGLES)
     for values, count in ((np.zeros(5), 5), (np.zeros((3, 2)), 1), (np.array([1.0, np.nan, 2.0]), 1)):
         with pytest.raises(ConfigError):
             ergodic_moments(values, count)
