@@ -33,9 +33,10 @@ class Certificate(SilentCallback):
     pairs, and ResDMD computes residuals of its eigenpairs, and of the learned operator's, on those of another split.
 
     Writes `certificate.json` (what is certified, and what may not be claimed), metrics, and at the end figures of
-    eigenvalues by residual, of the pseudospectrum, of the best certified eigenfunctions on phase space, and where the
-    system preserves measure of the spectral measure of the encoder's first function. It is about the weights of that
-    moment.
+    eigenvalues by residual, of the pseudospectrum, of the eigenfunctions of the least residuals on phase space (their
+    titles say which are certified), and where the system preserves measure of the spectral measure of the encoder's
+    first function. It is about the weights of that moment. When it is first asked, long before the end, it looks
+    whether the pairs are enough for the encoder's functions.
 
     Args:
         dataset: the run's; what it holds is read when it is first needed.
@@ -78,17 +79,23 @@ class Certificate(SilentCallback):
             raise ConfigError(f"plane={list(plane)} of a certificate must be the numbers of two coordinates.")
         self.plane = plane
         self.dataset, self.fitted_on, self.held_out, self.most_pairs = dataset, fitted_on, held_out, most_pairs
+        self.enough = False  # pairs for this encoder; known once it is seen
         self.constant, self.state, self.often = constant, state, (every, every_epochs) != (None, None)
         declared = getattr(dataset, "measure_preserving", False) if isometry is None else isometry
         self.plan = Plan(threshold=threshold, isometry=bool(declared), points=points)
 
     def observe(self, seen: Observation) -> Observed:
-        """Certificate and metrics; at the end also figures."""
-        if not (seen.last or self.often):
+        """Certificate and metrics; at the end also figures. Raises `ConfigError` for fewer pairs than functions."""
+        asked = seen.last or self.often
+        if not asked and self.enough:
             return Observed()
-        plan = self.plan if seen.last else _residuals_alone(self.plan)
         encode = encoder(seen.model)
         dictionary = Encoded(encode, tuple(self.dataset.spec.fields["window"].shape[1:]), self.constant, self.state)
+        if not self.enough:
+            self._check(dictionary)
+        if not asked:
+            return Observed()
+        plan = self.plan if seen.last else _residuals_alone(self.plan)
         held_out = self._pairs(self.held_out)
         spectrum = ResDMD(dictionary, held_out=0.0).fit(self._pairs(self.fitted_on), seed=0)
         found = evidence(spectrum, held_out, plan)
@@ -112,6 +119,24 @@ class Certificate(SilentCallback):
         if len(pairs) <= self.most_pairs or pairs.weights is not None:
             return pairs
         return pairs.take(np.sort(np.random.default_rng(0).choice(len(pairs), self.most_pairs, replace=False)))
+
+    def _check(self, dictionary: Encoded) -> None:
+        """Raises `ConfigError` where a split has fewer pairs than the dictionary has functions."""
+        for split in (self.fitted_on, self.held_out):
+            pairs = self._pairs(split)
+            size = dictionary.fitted(pairs.x, 0).size
+            if len(pairs) < size:
+                raise ConfigError(
+                    f"{len(pairs):,} pairs of {split} cannot tell the encoder's {size} functions apart, so there would "
+                    f"be no certificate. {self._more(pairs, split)}, or give the model a smaller latent."
+                )
+        self.enough = True
+
+    def _more(self, pairs: Pairs, split: str) -> str:
+        """Where more pairs come from."""
+        if len(pairs) == self.most_pairs:
+            return f"Raise the callback's most_pairs={self.most_pairs}"
+        return f"Choose a dataset with more states in {split}"
 
     def _learned(self, model: Any, dictionary: Encoded, pairs: Pairs, made: Factors) -> KoopmanSpectrum | None:
         """The learned operator on the encoder's functions alone; None for a model that has none."""
@@ -140,21 +165,27 @@ class Certificate(SilentCallback):
                 found.axis, found.axis, found.least, values, residuals, plan.threshold,
                 found.certified, plan.isometry,
             )  # fmt: skip
-        chosen = found.best(_FUNCTIONS_DRAWN)
-        if states.shape[1] > 1 and len(chosen):
-            shown = states[:20_000]
-            titles = [f"{values[j]:.3f}\nresidual {residuals[j]:.2g}" for j in chosen]
-            places, names = list(self.plane or (0, states.shape[1] - 1)), getattr(self.dataset, "coordinates", None)
-            names = [names[place] if names else f"x{place + 1}" for place in places]
-            drawn["eigenfunctions"] = koopman_eigenfunctions.eigenfunctions(
-                shown[:, places], spectrum.eigenfunctions(shown)[:, chosen], titles, names
-            )
+        if states.shape[1] > 1 and found.best(1):
+            drawn["eigenfunctions"] = self._eigenfunctions(found, states[:20_000])
         if plan.isometry:
             angles = np.linspace(-np.pi, np.pi, _ANGLES)
             densities = spectral_densities(spectrum.dictionary, found.factors, angles)
             if densities:
-                drawn["spectral_measure"] = koopman_measures.measures(angles, densities, None, {})
+                drawn["spectral_measure"] = koopman_measures.measures(
+                    angles, densities, None, {}, title="Spectral measure of the encoder's first function"
+                )
         return drawn
+
+    def _eigenfunctions(self, found: Evidence, states: np.ndarray) -> Any:
+        """Those of the least residuals, certified or not, at states (n, dimension)."""
+        spectrum, chosen, certified = found.spectrum, found.best(_FUNCTIONS_DRAWN), found.certified_eigenvalues
+        values, residuals, words = spectrum.eigenvalues, spectrum.residuals, ("not certified", "certified")
+        titles = [f"{values[j]:.3f}\nresidual {residuals[j]:.3g}: {words[int(certified[j])]}" for j in chosen]
+        places, names = list(self.plane or (0, states.shape[1] - 1)), getattr(self.dataset, "coordinates", None)
+        names = [names[place] if names else f"x{place + 1}" for place in places]
+        return koopman_eigenfunctions.eigenfunctions(
+            states[:, places], spectrum.eigenfunctions(states)[:, chosen], titles, names
+        )
 
 
 def spectral_densities(dictionary: Encoded, made: Factors, angles: np.ndarray) -> dict[tuple[int, float], np.ndarray]:

@@ -24,6 +24,7 @@ def measures(
     exact: np.ndarray | None,
     errors: Mapping[Key, float],
     atoms: tuple[np.ndarray, np.ndarray] | None = None,
+    title: str = "",
 ) -> Figure:
     """Densities of the widest and the narrowest kernels; beside them errors, or the measure's distribution.
 
@@ -33,8 +34,11 @@ def measures(
         exact: (n,), or None.
         errors: the largest, over the largest value of the exact density; {} where that is not known.
         atoms: angles and masses (r,) of a discrete measure, or None.
+        title: whose measure it is.
     """
     figure = Figure(figsize=(10.2, 4.1), layout="constrained")
+    if title:
+        figure.suptitle(title, fontsize=11)
     left, right = figure.subplots(1, 2, width_ratios=(1.35, 1))
     _densities(left, angles, densities, exact)
     if errors:

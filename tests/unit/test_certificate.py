@@ -32,14 +32,16 @@ class Dataset:
     dimension: int = 2
     measure_preserving: bool = False
     coordinates: tuple[str, ...] = ("u", "v")
+    starts: int = 40
+    steps: int = 7
 
     @property
     def spec(self):
         return DatasetSpec({"window": FieldSpec((4, self.dimension), "float32", "")}, {"train": 1, "test": 1})
 
     def trajectories(self, split):
-        states = [np.random.default_rng(len(split)).standard_normal((40, self.dimension))]
-        for _ in range(7):
+        states = [np.random.default_rng(len(split)).standard_normal((self.starts, self.dimension))]
+        for _ in range(self.steps):
             states.append(self.map(states[-1]))
         return np.stack(states, 1)
 
@@ -82,6 +84,7 @@ def test_the_spectral_measure_of_a_rotation_lies_at_its_angles():
     callback = Certificate(dataset, threshold=0.01, points=12)
     said = callback.observe(Seen(Exact(turn)))
     assert set(said.figures) == {"eigenvalues", "pseudospectrum", "eigenfunctions", "spectral_measure"}
+    assert said.figures["spectral_measure"].get_suptitle() == "Spectral measure of the encoder's first function"
     angles = np.linspace(-np.pi, np.pi, 1001)
     dictionary = Encoded(encoder(Exact(turn)), (2,)).fitted(dataset.pairs("test").x, 0)
     for density in spectral_densities(dictionary, factors(dictionary, dataset.pairs("test")), angles).values():
@@ -117,6 +120,34 @@ def test_before_the_end_it_speaks_when_asked_to_and_draws_nothing():
         Certificate(Dataset(), every_epochs=0)
     with pytest.raises(ConfigError, match="Residuals need pairs of their own"):
         Certificate(Dataset(), held_out="train")
+
+
+@pytest.mark.parametrize(
+    "options, told",
+    [
+        (
+            {"most_pairs": 2},
+            r"^2 pairs of train cannot tell the encoder's 3 functions apart.* Raise .*most_pairs=2, or",
+        ),
+        (
+            {"dataset": Dataset(starts=1, steps=2)},
+            r"^2 pairs of train .* more states in train, or .* smaller latent\.$",
+        ),
+    ],
+)
+def test_too_few_pairs_are_told_when_the_encoder_is_first_seen(options, told):
+    """Long before the end, where nothing else is asked of it."""
+    with pytest.raises(ConfigError, match=told):
+        Certificate(**{"dataset": Dataset(), **options}).observe(Seen(Exact(MATRIX), last=False))
+
+
+def test_titles_of_eigenfunctions_say_which_are_certified():
+    """At a threshold below the residual of a map that is not linear."""
+    bent = Dataset(map=lambda x: x @ MATRIX + 0.002 * np.sin(9 * x), measure_preserving=False)
+    for threshold, told in ((0.5, ": certified"), (1e-6, ": not certified")):
+        said = Certificate(bent, threshold=threshold, points=0).observe(Seen(Exact(MATRIX)))
+        titles = [axes.get_title() for axes in said.figures["eigenfunctions"].axes if axes.get_title()]
+        assert titles and all(title.endswith(told) for title in titles)
 
 
 def turned(angle):
