@@ -8,6 +8,7 @@ from sklearn.base import clone
 from spectrax.core.errors import ConfigError
 from spectrax.estimators.dictionaries.legendre import Legendre
 from spectrax.estimators.dictionaries.monomials import Monomials
+from spectrax.estimators.dictionaries.rbf import RBF
 from spectrax.estimators.dmd import DMD
 from spectrax.estimators.edmd import EDMD
 from spectrax.estimators.facade import Koopman
@@ -16,7 +17,7 @@ from spectrax.estimators.kernels import Kernel
 from spectrax.estimators.mpedmd import MeasurePreservingEDMD
 from spectrax.estimators.precision import double_precision
 from spectrax.estimators.resdmd import ResDMD
-from spectrax.estimators.snapshots import Pairs, gauss_legendre
+from spectrax.estimators.snapshots import Pairs, delayed, gauss_legendre
 
 MATRIX = np.array([[0.9, 0.2], [0.0, 0.6]])
 GENERATOR = np.random.default_rng(0)
@@ -158,7 +159,21 @@ def test_every_method_warns_of_coarse_states(method):
         (lambda: Koopman(EDMD("rbf")).fit(X), "dictionary='rbf' is no dictionary"),
         (lambda: Koopman(MeasurePreservingEDMD(Monomials)).fit(X), "is no dictionary"),
         (lambda: Koopman().fit(PAIRS).predict(X, steps=0), "steps=0"),
+        (lambda: Koopman().fit(PAIRS).predict(X, steps=1.5), "steps=1.5: give a whole number"),
+        (lambda: Koopman().fit(PAIRS).predict([[np.nan, 0.0]]), "X holds NaN or infinity in 1 of 1 rows"),
+        (lambda: Koopman().fit(PAIRS).transform([[0.0, np.inf]]), "X holds NaN or infinity"),
+        (lambda: Koopman().fit(PAIRS).predict(X[:, :1]), r"states \(batch, 2\) are needed"),
         (lambda: Koopman().fit(PAIRS).certificate(-0.1), "threshold=-0.1"),
+        (lambda: Koopman().fit(PAIRS).certificate("0.1"), "threshold='0.1' is no residual"),
+        (lambda: Koopman(delays=0).fit(X), "delays=0: give a whole number of 1 or more"),
+        (lambda: Koopman(delays=-1).fit(X), "delays=-1: give a whole number"),
+        (lambda: Koopman(delays=2.5).fit(X), "delays=2.5: give a whole number"),
+        (lambda: Koopman(lag=1.5).fit(X), "lag=1.5: give a whole number"),
+        (lambda: Koopman(held_out="0.2").fit(X), "held_out='0.2' is no fraction"),
+        (lambda: Koopman().fit(np.zeros((0, 2))), "the shortest has 0"),
+        (lambda: Koopman(EDMD(Monomials(2)), delays=2).fit(X).predict(X[:1]), r"delayed\(trajectory, 2\)"),
+        (lambda: Koopman(EDMD(Monomials(2)), delays=2).fit(X).score(X, X), "delays=2"),
+        (lambda: Koopman(EDMD(Monomials(2)), delays=2).fit(X).predict(X[:, :1]), r"delays=2.*Give \(batch, 4\)"),
     ],
 )
 def test_what_makes_no_sense_is_told(make, told):
@@ -191,6 +206,25 @@ def test_the_front_takes_delays_and_single_trajectories():
     model = Koopman(DMD(), delays=2).fit(wave)
     assert abs(model.eigenvalues_[:, None] - np.exp([0.7j, -0.7j])).min(0).max() < 1e-10 and model.n_features_in_ == 1
     np.testing.assert_allclose(model.forecast(wave[:2].T, 3)[0, :, 1], wave[2:5, 0], atol=1e-10)
+
+
+def test_the_example_of_the_front_runs():
+    trajectory = np.stack([np.cos(0.3 * np.arange(200)), np.sin(0.3 * np.arange(200))], axis=1)
+    model = Koopman(EDMD(RBF(30, scale=4.0)), delays=2).fit(trajectory[:150])
+    found = model.predict(trajectory[:2], steps=10)
+    assert found.shape == (1, 2) and model.eigenvalues_.shape == model.residuals_.shape
+    np.testing.assert_allclose(found, trajectory[11:12], atol=1e-3)  # the last of the two, ten steps on
+    windows = delayed(trajectory[150:], 2)
+    np.testing.assert_allclose(model.predict(trajectory[150:], 3), model.predict(windows, 3)[:, 2:], atol=1e-12)
+    np.testing.assert_allclose(model.forecast(trajectory[150:], 2)[:, 1], model.predict(trajectory[150:], 2))
+    np.testing.assert_allclose(model.transform(trajectory[150:]), model.transform(windows))
+    assert model.score(trajectory[150:]) > 0.999
+
+
+def test_pairs_of_delayed_states_are_taken_as_they_are():
+    pairs = Pairs.of_trajectories(delayed(X[None], 2))
+    model = Koopman(DMD(), delays=2).fit(pairs)
+    assert model.n_features_in_ == 4 and model.predict(pairs.x).shape == pairs.x.shape
 
 
 class Table:
