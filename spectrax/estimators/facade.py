@@ -140,8 +140,10 @@ class Koopman(BaseEstimator):
         return self._fitted().certificate(threshold, isometry)
 
     def _states(self, X: ArrayLike, stretches: bool = True) -> tuple[np.ndarray, bool]:
-        """States as they were fitted (batch, delays * dimension), and whether they were a stretch of a trajectory, where
-        such are taken."""
+        """States as they were fitted (batch, delays * dimension), and whether they were a stretch of a trajectory.
+
+        `stretches`: such are taken.
+        """
         self._fitted()
         states = checked_states("X", np.atleast_2d(X))
         single, count = self.n_features_in_, self.delays_
