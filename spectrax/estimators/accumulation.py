@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,7 +15,7 @@ from jax.sharding import PartitionSpec
 from spectrax.core.errors import ConfigError
 from spectrax.core.progress import counting
 from spectrax.estimators.dictionaries.dictionary import Dictionary
-from spectrax.estimators.features import CHUNK, Chunk, Source, batches, check_finite, chunks, padded, peeked
+from spectrax.estimators.features import CHUNK, KEPT, Chunk, Source, batches, check_finite, chunks, padded, peeked
 from spectrax.estimators.gram import SUMS, GramState, empty, update
 from spectrax.estimators.precision import double_precision
 from spectrax.estimators.snapshots import Pairs, Stream
@@ -141,8 +142,9 @@ def _parts(
     return jax.tree.map(jnp.asarray, stacked) if layout is None else layout.put_batch(stacked)
 
 
+@functools.lru_cache(maxsize=KEPT)
 def _step(dictionary: Dictionary, layout: Layout | None) -> Callable[..., GramState]:
-    """Adds a chunk: each device its rows to its own sums."""
+    """Adds a chunk: each device its rows to its own sums. Traced once for a dictionary and a shape."""
 
     def local(gram: GramState, x: jax.Array, y: jax.Array, weights: jax.Array) -> GramState:
         own = jax.tree.map(lambda leaf: leaf[0], gram)

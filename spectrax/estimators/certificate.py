@@ -34,6 +34,7 @@ def certificate(spectrum: KoopmanSpectrum, threshold: float, isometry: bool) -> 
         "isometry_declared": declared,
         "isometry": isometry,
         "isometry_defect": _number(spectrum.isometry_defect),
+        "isometry_defect_of_sampling": _number(spectrum.isometry_sampling),
         "many_to_one": _many_to_one(spectrum),
         "fibre_variance": None if spectrum.fibre is None else _number(spectrum.fibre.defect),
         "form": "averaged over noise" if spectrum.stochastic else "deterministic",

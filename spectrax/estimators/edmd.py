@@ -130,10 +130,12 @@ def koopman_matrix(
     if solver == "ridge":
         shift = ridge * jnp.trace(gram).real / len(gram)
         return jax.scipy.linalg.solve(gram + shift * jnp.eye(len(gram)), crossed, assume_a="pos")
-    values, vectors = jnp.linalg.eigh(gram)
+    squares = jnp.diag(gram).real
+    units = jnp.where(squares > 0, jax.lax.rsqrt(jnp.where(squares > 0, squares, 1)), 1)
+    values, vectors = jnp.linalg.eigh(units[:, None] * gram * units)
     kept = values > rtol * values[-1]
     inverses = jnp.where(kept, 1 / jnp.where(kept, values, 1), 0)  # masked: shapes may not depend on data
-    return vectors @ (inverses[:, None] * (vectors.conj().T @ crossed))
+    return units[:, None] * (vectors @ (inverses[:, None] * (vectors.conj().T @ (units[:, None] * crossed))))
 
 
 def spectrum_of(found: Projection, dictionary: Any, precision: float = DOUBLE) -> KoopmanSpectrum:

@@ -11,6 +11,7 @@ from spectrax.estimators.dictionaries.dictionary import Dictionary
 from spectrax.estimators.features import Source, chunks, peeked
 from spectrax.estimators.gram import GramState
 from spectrax.estimators.orthogonal import Rows
+from spectrax.estimators.qr import unit_scales
 from spectrax.estimators.snapshots import Pairs, Stream
 
 
@@ -22,7 +23,8 @@ class Projection:
         basis: B (N, r), coefficients of the basis in the dictionary.
         images: (r, N), the dictionary at the images: the operator is B images.
         states: (r, dimension), the states: their coefficients are B states.
-        condition: of the weighted dictionary matrix at the states, with its penalty where there is one.
+        condition: of the weighted dictionary matrix at the states, with functions of norm 1, or with its penalty where
+            there is one.
         regularised: a penalty was added.
     """
 
@@ -34,16 +36,17 @@ class Projection:
 
 
 def from_gram(gram: GramState, rtol: float) -> Projection:
-    """By the eigenvalues of G that are above `rtol` times the largest.
+    """By the eigenvalues of G that are above `rtol` times the largest, G being that of the functions made of norm 1.
 
     Raises:
         ConfigError: when there are fewer pairs than functions.
     """
     _check_count(gram.count, len(gram.G))
-    values, vectors = np.linalg.eigh(gram.G)
+    scales = unit_scales(np.sqrt(np.maximum(np.diag(gram.G).real, 0)))
+    values, vectors = np.linalg.eigh(scales[:, None] * gram.G * scales)
     _check_some(values[-1])
     kept = values > rtol * values[-1]
-    basis = vectors[:, kept] / np.sqrt(values[kept])
+    basis = scales[:, None] * vectors[:, kept] / np.sqrt(values[kept])
     return _projected(basis, gram, _condition(values))
 
 
@@ -63,7 +66,8 @@ def streamed_qr(
     """By a QR factorisation that takes in one chunk after another, so no condition number is squared.
 
     Args:
-        rtol: singular values below it, relative to the largest, are dropped; None: those that rounding decides.
+        rtol: singular values, of the functions made of norm 1, below it relative to the largest are dropped; None:
+            those that rounding decides.
 
     Raises:
         ConfigError: when there are fewer pairs than functions.
@@ -78,12 +82,14 @@ def streamed_qr(
     factor, size = rows.factor(), dictionary.size
     _check_count(count, size)
     scale = np.sqrt(count) if first.weights is None else 1.0
-    left, values, adjoint = np.linalg.svd(factor.root / scale)
+    units = unit_scales(np.linalg.norm(factor.root / scale, axis=0))
+    left, values, adjoint = np.linalg.svd(factor.root / scale * units)
     _check_some(values[0])
     kept = values > (_rounding(count, size) if rtol is None else rtol) * values[0]
     sides = left[:, kept].conj().T @ (factor.sides / scale)
     condition = float(values[0] / values[-1]) if values[-1] else float("inf")
-    return Projection(adjoint[kept].conj().T / values[kept], sides[:, :size], sides[:, size:], condition)
+    basis = units[:, None] * adjoint[kept].conj().T / values[kept]
+    return Projection(basis, sides[:, :size], sides[:, size:], condition)
 
 
 def _rounding(count: int, size: int) -> float:

@@ -64,9 +64,11 @@ class Factors:
 
     @cached_property
     def singular(self) -> tuple[np.ndarray, np.ndarray]:
-        """Singular values of `x` (N,), decreasing, and its right singular vectors in columns (N, N)."""
-        _, values, right = np.linalg.svd(self.x, full_matrices=False)
-        return values, right.conj().T
+        """Singular values (r,), decreasing, of `x` with its columns made of norm 1, so that units of measurement do not
+        count; and coefficients (N, r) of the functions that have these norms."""
+        scales = unit_scales(np.linalg.norm(self.x, axis=0))
+        _, values, right = np.linalg.svd(self.x * scales, full_matrices=False)
+        return values, scales[:, None] * right.conj().T
 
     def of_functions(self, chosen: slice) -> Self:
         """Those of some of the functions."""
@@ -80,7 +82,7 @@ class Factors:
 
     @property
     def condition(self) -> float:
-        """Of the weighted dictionary matrix over the states."""
+        """Of the weighted dictionary matrix over the states, with functions of norm 1."""
         values, _ = self.singular
         return float(values[0] / values[-1]) if values[-1] else float("inf")
 
@@ -119,6 +121,11 @@ class Factors:
                 "of a residual tells what rounding may add to it. Choose functions further apart.",
                 stacklevel=3,
             )
+
+
+def unit_scales(norms: np.ndarray) -> np.ndarray:
+    """What makes functions of these norms (N,) functions of norm 1; 1 for those that vanish."""
+    return 1 / np.where(norms > 0, norms, 1)
 
 
 def factors(

@@ -15,6 +15,7 @@ from spectrax.estimators.dictionaries.monomials import Monomials
 from spectrax.estimators.dictionaries.rbf import RBF
 from spectrax.estimators.edmd import EDMD, SOLVERS, koopman_matrix
 from spectrax.estimators.precision import double_precision
+from spectrax.estimators.resdmd import ResDMD
 from spectrax.estimators.snapshots import Pairs, Stream, gauss_legendre, trapezoid
 from spectrax.parallel.layout import make_layout
 
@@ -213,3 +214,19 @@ def test_chunks_smaller_than_the_dictionary_are_no_obstacle():
     np.testing.assert_allclose(
         EDMD(Monomials(4)).fit(stream).operator, EDMD(Monomials(4)).fit(pairs).operator, atol=1e-9
     )
+
+
+@pytest.mark.parametrize("scale", [1e-8, 1.0, 1e8])
+@pytest.mark.parametrize("estimator", [EDMD, ResDMD], ids=["edmd", "resdmd"])
+def test_units_of_measurement_decide_nothing(estimator, scale):
+    """Quadratic monomials of states in any unit are as independent as in another."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((200, 2))
+    matrix = np.array([[0.9, 0.2], [0.0, 0.5]])
+    pairs = Pairs(scale * x, scale * x @ matrix.T)
+    options = [{"solver": "qr"}, {"solver": "gram"}] if estimator is EDMD else [{"held_out": 0}]
+    for option in options:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            found = estimator(Monomials(2), **option).fit(pairs).unverified().eigenvalues
+        np.testing.assert_allclose(np.sort(found.real), [0.25, 0.45, 0.5, 0.81, 0.9, 1.0], atol=1e-7)
