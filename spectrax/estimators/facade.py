@@ -164,6 +164,8 @@ class Koopman(BaseEstimator):
             return X
         if isinstance(X, Stream):
             raise ConfigError("A Stream cannot be parted, nor its states delayed. Give it to the estimator's own fit.")
+        if not hasattr(X, "__len__"):
+            raise ConfigError(f"X={X!r} is no trajectory. Give an array (length, dimension).")
         if y is not None:
             return Pairs(np.asarray(X), np.asarray(y), None if weights is None else np.asarray(weights))
         if weights is not None:

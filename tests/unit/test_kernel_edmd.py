@@ -150,6 +150,7 @@ def test_every_method_warns_of_coarse_states(method):
         (lambda: Koopman().fit(X, PAIRS.y, np.ones(60)), "quadrature rule.*held_out=0"),
         (lambda: Koopman(ResDMD(Monomials(1))).fit(X, PAIRS.y, np.ones(60)), "quadrature rule.*held_out=0"),
         (lambda: Koopman().fit([]), "no trajectory"),
+        (lambda: Koopman().fit(None), "X=None is no trajectory"),
         (lambda: Koopman().fit(np.ones(9)), r"shape \[9\]"),
         (lambda: Koopman().fit([["a", "b"]] * 9), "states are numbers"),
         (lambda: Koopman().fit(X.T), "1 pairs cannot tell 61 functions apart"),
@@ -191,6 +192,12 @@ def test_the_front_fits_trajectories_and_knows_residuals(estimator):
     np.testing.assert_allclose(model.transform(X) @ model.modes_, X, atol=1e-10)
     assert model.score(trajectories) == pytest.approx(1) and model.score(X, X) < 0.99
     assert model.certificate(0.01)["certified"] == len(model.eigenvalues_)
+
+
+def test_the_front_verifies_kernels_with_fewer_pairs_than_functions():
+    model = Koopman(KernelEDMD()).fit(PAIRS)  # a function for each of 48 pairs, and 12 held out
+    assert model.spectrum_.held_out == 12 and model.residuals_.shape == (48,) and model.residuals_[0] < 0.05
+    assert model.score(PAIRS) > 0.99
 
 
 @pytest.mark.parametrize("own, held_out", [(0.0, 12), (0.5, 30)])
