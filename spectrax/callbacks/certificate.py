@@ -163,7 +163,7 @@ class Certificate(SilentCallback):
         if len(found.axis):
             drawn["pseudospectrum"] = koopman_pseudospectrum.pseudospectrum(
                 found.axis, found.axis, found.least, values, residuals, plan.threshold,
-                found.certified, plan.isometry,
+                found.certified, plan.isometry, found.certified_eigenvalues,
             )  # fmt: skip
         if states.shape[1] > 1 and found.best(1):
             drawn["eigenfunctions"] = self._eigenfunctions(found, states[:20_000])

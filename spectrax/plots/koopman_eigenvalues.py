@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from matplotlib.markers import CARETDOWNBASE
 
 from spectrax.plots import field_drawing as drawing
 from spectrax.plots.bare_axes import bare
@@ -15,7 +16,11 @@ __all__ = ["Figure", "by_residual", "circle", "plain", "residual_norm"]
 COLOURS = "plasma"
 CERTIFIED = "#1a7f4b"
 _LEAST_REACH = 0.02  # of moduli about 1: where all are 1, differences would be rounding
+_ROUNDING = 1e-10  # residuals below are drawn at the border: of the constant 1, or of functions that are exact
+_ROOM = 3.0  # by which the axis of residuals goes below the least of them
 _DECADES = 1.5  # below the threshold, and up to 1, colours tell residuals apart
+_BELOW = {"fontsize": 8, "frameon": False, "loc": "upper left", "bbox_to_anchor": (0, -0.12), "ncols": 3}
+_BELOW |= {"handletextpad": 0.3}
 
 
 def by_residual(
@@ -25,7 +30,8 @@ def by_residual(
     certified: np.ndarray,
     learned: np.ndarray | None = None,
 ) -> Figure:
-    """Eigenvalues coloured by residual, those that are certified ringed; beside them residual against modulus.
+    """Eigenvalues coloured by residual, those that are certified ringed; beside them residual against modulus, where
+    residuals of next to nothing lie at the lower border, marked.
 
     Args:
         eigenvalues: (n,) complex.
@@ -44,9 +50,10 @@ def by_residual(
             learned.real, learned.imag, marker="x", s=34, color=drawing.OTHER, linewidths=1.2, label="learned operator"
         )
     _frame(left, np.concatenate([eigenvalues, [] if learned is None else learned]))
-    left.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(0, -0.12), ncols=3, handletextpad=0.3)
+    left.legend(**_BELOW)
     _against_modulus(right, np.abs(eigenvalues), residuals, threshold, certified, norm)
-    bar = figure.colorbar(ScalarMappable(norm, matplotlib.colormaps[COLOURS]), ax=right, pad=0.02, extend="min")
+    beyond = saturated(norm, residuals)
+    bar = figure.colorbar(ScalarMappable(norm, matplotlib.colormaps[COLOURS]), ax=right, pad=0.02, extend=beyond)
     bar.set_label("residual on held-out pairs", fontsize=9)
     bar.ax.tick_params(labelsize=8)
     return drawing.settled(figure)
@@ -74,6 +81,12 @@ def residual_norm(threshold: float) -> LogNorm:
     return LogNorm(threshold / 10**_DECADES, max(1.0, 3 * threshold), clip=True)
 
 
+def saturated(norm: LogNorm, values: np.ndarray) -> str:
+    """At which ends of a colour bar there are values beyond it, as Matplotlib's `extend`."""
+    below, above = (values < norm.vmin).any(), (values > norm.vmax).any()
+    return {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[int(below), int(above)]
+
+
 def _scatter(
     axes: Axes, x: np.ndarray, y: np.ndarray, residuals: np.ndarray, certified: np.ndarray, what: str, norm: LogNorm
 ) -> None:
@@ -90,7 +103,9 @@ def _scatter(
 def _against_modulus(
     axes: Axes, moduli: np.ndarray, residuals: np.ndarray, threshold: float, certified: np.ndarray, norm: LogNorm
 ) -> None:
-    _scatter(axes, moduli, np.maximum(residuals, 1e-12), residuals, certified, "certified", norm)
+    border = _border(residuals, threshold)
+    hidden = residuals < border
+    _scatter(axes, moduli, np.maximum(residuals, border), residuals, certified, "certified", norm)
     axes.axhline(threshold, color=CERTIFIED, linestyle="--", linewidth=1.1)
     axes.text(0.02, threshold, "threshold", color=CERTIFIED, fontsize=8, va="top", transform=_across(axes))
     axes.axvline(1, color="#9aa5b1", linewidth=1.0, zorder=0)
@@ -100,6 +115,21 @@ def _against_modulus(
     axes.set_xlabel("modulus")
     axes.set_ylabel("residual")
     bare(axes)
+    if hidden.any():
+        axes.set_ylim(bottom=border)
+        label = f"residual below {_ROUNDING:g}, at the border: {hidden.sum()}"
+        look = {"marker": CARETDOWNBASE, "s": 40, "color": drawing.TRUTH, "clip_on": False, "zorder": 4}
+        drawn = axes.scatter(moduli[hidden], np.full(hidden.sum(), border), label=label, **look)
+        axes.legend(handles=[drawn], **_BELOW)
+
+
+def _border(residuals: np.ndarray, threshold: float) -> float:
+    """Where the axis of residuals begins: below the least that is no rounding; of nothing but rounding, below that."""
+    for least in (_ROUNDING, np.finfo(float).tiny):
+        told = residuals[np.isfinite(residuals) & (residuals > least)]
+        if len(told):
+            return min(float(told.min()), threshold) / _ROOM
+    return threshold / _ROOM
 
 
 def _across(axes: Axes) -> object:

@@ -12,12 +12,14 @@ from spectrax.plots.bare_axes import bare
 __all__ = ["Figure", "error_against_time", "histograms", "trajectories"]
 
 _LINES = 4  # coordinates drawn as lines; more of them are drawn as a picture of place and time
+_LEAST_ROOM, _MOST_ROOM = 0.35, 1.0  # ranges of the truth above and below it: always, and for a forecast that leaves it
 
 
 def trajectories(
     truth: np.ndarray, prediction: np.ndarray, times: np.ndarray, names: Sequence[str], titles: Sequence[str]
 ) -> Figure:
     """A row for each trajectory: its coordinates against time, truth and forecast, and its way through phase space.
+    Axes go to three ranges of the truth for a forecast that needs them, and where it goes beyond is marked.
 
     Args:
         truth, prediction: (trajectories, frames, coordinates); the first frames are alike.
@@ -39,7 +41,8 @@ def trajectories(
             _plane(row[-1], true, found, (0, coordinates - 1), names)
     for axes in grid[-1, :coordinates]:
         axes.set_xlabel("time", fontsize=9)
-    grid[0, 0].legend(fontsize=8, frameon=False, loc="best")
+    drawn = dict(pair[::-1] for axes in grid.flat for pair in zip(*axes.get_legend_handles_labels(), strict=True))
+    figure.legend(drawn.values(), drawn, fontsize=8, frameon=False, loc="outside upper left", ncols=len(drawn))
     return figure
 
 
@@ -97,9 +100,36 @@ def histograms(edges: np.ndarray, visited: Mapping[str, np.ndarray], names: Sequ
 def _lines(axes: Axes, times: np.ndarray, truth: np.ndarray, prediction: np.ndarray) -> None:
     axes.plot(times, truth, color=drawing.TRUTH, linewidth=1.8, label="truth")
     axes.plot(times, prediction, "--", color=drawing.PREDICTION, linewidth=1.6, label="forecast")
-    span = float(np.ptp(truth)) or 1.0
-    axes.set_ylim(truth.min() - 0.35 * span, truth.max() + 0.35 * span)
+    axes.set_ylim(_limits(truth, prediction))
     bare(axes)
+    _mark_leaving(axes, times, prediction)
+
+
+def _limits(truth: np.ndarray, prediction: np.ndarray) -> tuple[float, float]:
+    """Of an axis: the truth with room, and of the forecast what is not too far from it."""
+    span = float(np.ptp(truth)) or 1.0
+    inside = prediction[np.isfinite(prediction)]
+    low = np.clip(
+        inside.min(initial=np.inf) - 0.05 * span, truth.min() - _MOST_ROOM * span, truth.min() - _LEAST_ROOM * span
+    )
+    high = np.clip(
+        inside.max(initial=-np.inf) + 0.05 * span, truth.max() + _LEAST_ROOM * span, truth.max() + _MOST_ROOM * span
+    )
+    return float(low), float(high)
+
+
+def _mark_leaving(axes: Axes, x: np.ndarray, y: np.ndarray) -> None:
+    """A mark on the border where a line first leaves the axes, or is last before it is no number."""
+    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+    inside = (left <= x) & (x <= right) & (low <= y) & (y <= high)
+    if inside.all():
+        return
+    first = int(np.argmin(inside))
+    if np.isnan(x[first]) or np.isnan(y[first]):
+        first = max(first - 1, 0)
+    place = np.clip(x[first], left, right), np.clip(y[first], low, high)
+    look = {"color": drawing.PREDICTION, "markeredgecolor": "white", "markersize": 7, "clip_on": False, "zorder": 5}
+    axes.plot(*place, "X", linestyle="none", label="forecast leaves the axes, or ends", **look)
 
 
 def _plane(
@@ -109,12 +139,11 @@ def _plane(
     axes.plot(truth[:, first], truth[:, second], color=drawing.TRUTH, linewidth=1.6)
     axes.plot(prediction[:, first], prediction[:, second], "--", color=drawing.PREDICTION, linewidth=1.4)
     axes.plot(*truth[0, places], "o", color=drawing.TRUTH, markersize=4)
-    limits = [(values.min(), values.max()) for values in (truth[:, first], truth[:, second])]
-    (left, right), (low, high) = [(a - 0.3 * (b - a + 1e-9), b + 0.3 * (b - a + 1e-9)) for a, b in limits]
-    axes.set(xlim=(left, right), ylim=(low, high))
+    axes.set(xlim=_limits(truth[:, first], prediction[:, first]), ylim=_limits(truth[:, second], prediction[:, second]))
     axes.set_xlabel(names[first], fontsize=9)
     axes.set_ylabel(names[second], fontsize=9)
     bare(axes)
+    _mark_leaving(axes, prediction[:, first], prediction[:, second])
 
 
 def _pictures(truth: np.ndarray, prediction: np.ndarray, times: np.ndarray, titles: Sequence[str]) -> Figure:

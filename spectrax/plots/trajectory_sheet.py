@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 __all__ = ["Figure", "sheet"]
 
 _LINES = 6  # coordinates that are drawn as lines; more are drawn as an image
+_TICKS = 8
 _MOST_JOINED, _MOST_DOTS = 6_000, 20_000  # states drawn in grey
 
 
@@ -39,6 +40,9 @@ def sheet(
         left.set_ylabel(name, fontsize=7)
         for axes in (left, right):
             axes.tick_params(labelsize=6)
+    lines, labels = grid[0, 0].get_legend_handles_labels()
+    if lines:
+        figure.legend(lines, labels, fontsize=7, frameon=False, loc="outside upper left", ncols=len(lines))
     return figure
 
 
@@ -50,12 +54,17 @@ def _over_time(axes: Axes, window: np.ndarray, coordinates: Sequence[str], dt: f
         most = np.abs(window).max() or 1.0
         drawing = {"cmap": "RdBu_r", "vmin": -most, "vmax": most, "interpolation": "nearest"}
         axes.imshow(window.T, aspect="auto", origin="lower", extent=extent, **drawing)
-        axes.set_title(f"{coordinates[0]} to {coordinates[-1]}", fontsize=8)
+        axes.set_xticks(_few(times), [f"{time:g}" for time in _few(times)])
+        axes.set_yticks(_few(np.arange(len(coordinates))), _few(coordinates))
         return
     style = {"linewidth": 0.9, "marker": "." if len(window) <= 60 else None, "markersize": 3}
     for values, coordinate in zip(window.T, coordinates, strict=True):
         axes.plot(times, values, **style, **({} if continuous else {"linestyle": "none"}), label=coordinate)
-    axes.legend(fontsize=6, loc="upper right")
+
+
+def _few(values: Sequence) -> Sequence:
+    """Some of them, equally far apart: those that are named beside an axis."""
+    return values[:: -(-len(values) // _TICKS)]
 
 
 def _among_others(

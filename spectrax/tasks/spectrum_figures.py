@@ -62,4 +62,4 @@ def forecasts(truth: np.ndarray, prediction: np.ndarray, times: np.ndarray, name
 
 
 def _title(value: complex, residual: float) -> str:
-    return f"{value:.3f}, residual {residual:.2g}\nmodulus {abs(value):.3f}, angle {np.angle(value):.3f}"
+    return f"{value:.3f}, residual {residual:.3g}\nmodulus {abs(value):.3f}, angle {np.angle(value):.3f}"
