@@ -46,6 +46,11 @@ def _train(config: "DictConfig", overrides: list[str]) -> int:
     agreement.agree_on(_facts(config))
     trainer = build(config.trainer)
     _check_read(overrides, config.trainer, getattr(trainer, "unread", ()))
+    # What is refused here leaves no run directory that would look unfinished.
+    with run_directory.disk_errors(Path(config.run_dir)):
+        experiment = _begun(assemble(config), config)
+        if hasattr(trainer, "check"):
+            trainer.check(experiment)
     records = remote.records(config.run_dir, config.data_dir)
     run_dir = records.directory
     with contextlib.ExitStack() as held:
@@ -56,7 +61,7 @@ def _train(config: "DictConfig", overrides: list[str]) -> int:
         warning = devices.idle_accelerator()
         if warning:
             run_directory.logger.warning(warning)
-        experiment = _begun(_with_records(assemble(config), records), config)
+        experiment = _with_records(experiment, records)
         agreement.on_first(experiment.dataset.prepare)
         agreement.on_all(lambda: experiment.dataset.prepare(progress=False))  # where the disk is not shared
         agreement.on_first(lambda: agree_on_data(run_dir, experiment.dataset))

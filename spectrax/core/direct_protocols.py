@@ -41,3 +41,10 @@ class DirectTask(Protocol):
 
     def judge(self, fitted: Any, dataset: Any, split: str, estimator: Estimator, seed: int) -> Judgement:
         """What the split says of `fitted`, which `estimator.fit(given(dataset, "train"), seed)` found."""
+
+
+class ChecksEstimator(Protocol):
+    """A direct task that not every estimator can serve."""
+
+    def check_estimator(self, estimator: Estimator, given: Any) -> None:
+        """Raises `ConfigError`, before anything is fitted to `given`, when the task cannot judge what will be found."""

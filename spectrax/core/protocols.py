@@ -382,3 +382,10 @@ class Trainer(Protocol):
 
     def run(self, experiment: Experiment) -> Summary:
         """Run to the end, or raise an error of `spectrax.core.errors`."""
+
+
+class ChecksExperiment(Protocol):
+    """A trainer that can tell before a run directory is made, or data are prepared, what it will refuse."""
+
+    def check(self, experiment: Experiment) -> None:
+        """Raises `ConfigError`; reads and writes nothing."""

@@ -9,14 +9,17 @@ import numpy as np
 from spectrax.core.direct_protocols import Estimator, Judgement
 from spectrax.core.errors import ConfigError
 from spectrax.estimators.compression import compression
+from spectrax.estimators.dictionaries.dictionary import fit_dictionary
 from spectrax.estimators.mpedmd import spectral_atoms
 from spectrax.estimators.qr import factors
+from spectrax.estimators.snapshots import Pairs
 from spectrax.estimators.spectral_measure import MAXIMAL_ORDER, centred, smoothed_densities
 from spectrax.estimators.spectrum import KoopmanSpectrum
 from spectrax.plots import koopman_measures
 from spectrax.tasks.spectrum import Spectrum
 
 _ON_CIRCLE = 1e-9  # of a modulus from 1: eigenvalues of a unitary operator, whose eigenfunctions are orthonormal
+_SEEN = 2048  # states by which a dictionary tells its functions before it is fitted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +53,18 @@ class SpectralMeasure(Spectrum):
         if not self.isometry:
             raise ConfigError("task=spectral_measure is of measure-preserving systems: set task.isometry=true.")
 
+    def check_estimator(self, estimator: Estimator, given: Pairs) -> None:
+        """Raises `ConfigError` where the dictionary lacks the observable, or the constant that is to be taken away; of
+        a dictionary whose functions only the fit tells, nothing."""
+        dictionary = getattr(estimator, "dictionary", None)
+        if dictionary is None:
+            return
+        try:
+            names = fit_dictionary(dictionary, given.x[:_SEEN], 0).names()
+        except ConfigError:
+            return  # so few states may not do; if all do not, the fit says why
+        self._check_functions(names)
+
     def judge(self, fitted: KoopmanSpectrum, dataset: Any, split: str, estimator: Estimator, seed: int) -> Judgement:
         """What `Spectrum` says, the densities, and their errors where the density is known."""
         said = super().judge(fitted, dataset, split, estimator, seed)
@@ -67,14 +82,13 @@ class SpectralMeasure(Spectrum):
         """Densities (angles,) by order and width; and atoms, angles and masses, where the operator is unitary."""
         made = factors(fitted.dictionary, self.given(dataset, "train"))
         compressed = compression(made)
-        size = compressed.coordinates.shape[1]
-        if self.observable >= size:
-            raise ConfigError(f"task.observable={self.observable}: the dictionary has the functions 0 to {size - 1}.")
-        coefficients = np.zeros(size)
+        names = list(fitted.dictionary.names())
+        self._check_functions(names)
+        coefficients = np.zeros(len(names))
         coefficients[self.observable] = 1
         f = compressed.coordinates @ coefficients
         if self.centred:
-            f = centred(f, compressed.coordinates @ self._constant(fitted))
+            f = centred(f, compressed.coordinates[:, names.index("1")])
             coefficients = compressed.basis @ f
         found = smoothed_densities(compressed.matrix, f, angles, self.orders, self.epsilons)
         values = fitted.unverified().eigenvalues
@@ -82,12 +96,13 @@ class SpectralMeasure(Spectrum):
             return found, None
         return found, (np.angle(values), spectral_atoms(compressed, fitted.vectors, coefficients))
 
-    def _constant(self, fitted: KoopmanSpectrum) -> np.ndarray:
-        """Coefficients of the function 1."""
-        names = list(fitted.dictionary.names())
-        if "1" not in names:
+    def _check_functions(self, names: Sequence[str]) -> None:
+        if self.observable >= len(names):
+            raise ConfigError(
+                f"task.observable={self.observable}: the dictionary has the functions 0 to {len(names) - 1}."
+            )
+        if self.centred and "1" not in names:
             raise ConfigError("task.centred=true needs a dictionary with the constant 1.")
-        return np.eye(len(names))[names.index("1")]
 
     def _exact(self, dataset: Any, angles: np.ndarray) -> np.ndarray | None:
         """The density of the first coordinate, where the dataset's system knows it."""

@@ -2,13 +2,15 @@
 
 import dataclasses
 import logging
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from spectrax.core.direct_protocols import Estimator, Judgement
 from spectrax.core.errors import ConfigError
+from spectrax.core.protocols import FieldSpec
 from spectrax.estimators.evidence import Evidence, Plan, evidence
 from spectrax.estimators.snapshots import Pairs, delayed
 from spectrax.estimators.spectrum import KoopmanSpectrum
@@ -70,6 +72,11 @@ class Spectrum:
         """What is looked at."""
         return Plan(self.threshold, self.isometry, self.points, self.reach, self.circle)
 
+    def check_fields(self, fields: Mapping[str, FieldSpec]) -> None:
+        """Raises `ConfigError` where eigenfunctions are to be drawn over a coordinate that states do not have."""
+        if self.plane is not None and "window" in fields:
+            self._check_plane(self.plane, math.prod(fields["window"].shape[1:]))
+
     def given(self, dataset: Any, split: str) -> Pairs:
         """All pairs of a split."""
         if self.delays == 1:
@@ -100,13 +107,16 @@ class Spectrum:
         plane = tuple(self.plane or dict.fromkeys((0, dimension - 1)))
         if not self.functions or np.iscomplexobj(pairs.x):
             return {}
-        if max(plane) >= dimension:
-            raise ConfigError(f"task.plane={list(plane)}: a state has the coordinates 0 to {dimension - 1}.")
+        self._check_plane(plane, dimension)
         names = getattr(dataset, "coordinates", None) or [f"x{place + 1}" for place in range(dimension)]
         chosen = [names[place] for place in plane]
         return {
             "eigenfunctions": lambda: spectrum_figures.eigenfunctions(found, pairs.x, plane, chosen, self.functions)
         }
+
+    def _check_plane(self, plane: Sequence[int], dimension: int) -> None:
+        if max(plane) >= dimension:
+            raise ConfigError(f"task.plane={list(plane)}: a state has the coordinates 0 to {dimension - 1}.")
 
     def _forecasts(
         self, fitted: KoopmanSpectrum, dataset: Any, split: str

@@ -59,14 +59,34 @@ class Direct:
         if self.eval_batch_size < 1:
             raise ConfigError(f"trainer.eval_batch_size={self.eval_batch_size} must be at least 1.")
 
+    def check(self, experiment: Experiment) -> None:
+        """What can be known before data are there.
+
+        Raises:
+            ConfigError: when the estimator refuses its arguments, the run is to begin with weights, or the mesh is to
+                split what has no parts.
+        """
+        experiment.make_model()
+        if experiment.begin is not None:
+            raise ConfigError("init_from gives a network its first weights, and trainer=direct has none. Leave it out.")
+        for axis, size in experiment.layout.mesh.shape.items():
+            if axis != "data" and size > 1:
+                raise ConfigError(
+                    f"mesh.{axis}={size} splits parameters over devices, and trainer=direct has none: it fits on the "
+                    "host. Leave it out."
+                )
+
     def run(self, experiment: Experiment) -> Summary:
         """Fit, judge, draw and write; or find that it was done.
 
         Raises:
-            ConfigError: when there are no training examples, or the mesh is to split what has no parts.
+            ConfigError: see `check`; and when there are no training examples, or the task cannot take what the
+                estimator will find of them.
             NonFiniteLoss: when what was fitted is not finite.
         """
-        _check(experiment)
+        self.check(experiment)
+        if not experiment.dataset.spec.splits.get("train"):
+            raise ConfigError("The dataset has no training examples. Choose another dataset.")
         home = remote.home(experiment.run_dir)
         finished = _finished(home)
         if finished is not None:
@@ -119,10 +139,12 @@ class Direct:
         if (home / FILE).exists():
             logger.info("Going on with what was fitted before.")
             return _read(experiment, home), 0.0
-        given = experiment.task.given(experiment.dataset, "train")
+        given, estimator = experiment.task.given(experiment.dataset, "train"), experiment.make_model()
+        if hasattr(experiment.task, "check_estimator"):
+            experiment.task.check_estimator(estimator, given)
         logger.info("Fitting to %s ...", f"{len(given):,} examples")
         start = time.perf_counter()
-        fitted = experiment.make_model().fit(given, experiment.seed)
+        fitted = estimator.fit(given, experiment.seed)
         seconds = time.perf_counter() - start
         _refuse_what_is_not_finite(fitted)
         logger.info("Fitted in %.2f s.", seconds)
@@ -171,19 +193,6 @@ def _warnings_logged() -> Iterator[None]:
 def count(fitted: Any) -> int:
     """Numbers in what was fitted: the largest of its arrays, such as the matrix of an operator."""
     return max((leaf.size for leaf in _arrays(fitted)), default=0)
-
-
-def _check(experiment: Experiment) -> None:
-    if not experiment.dataset.spec.splits.get("train"):
-        raise ConfigError("The dataset has no training examples. Choose another dataset.")
-    if experiment.begin is not None:
-        raise ConfigError("init_from gives a network its first weights, and trainer=direct has none. Leave it out.")
-    for axis, size in experiment.layout.mesh.shape.items():
-        if axis != "data" and size > 1:
-            raise ConfigError(
-                f"mesh.{axis}={size} splits parameters over devices, and trainer=direct has none: it fits on the host. "
-                "Leave it out."
-            )
 
 
 def _tell_of_idle(devices: int) -> None:

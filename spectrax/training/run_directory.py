@@ -36,7 +36,7 @@ def claim(records: remote.Records) -> Iterator[None]:
                 f"The run directory {path} is in use by process {holder}. Wait for it, or end it, or choose another "
                 "with run_dir=PATH."
             )
-        with _disk_errors(path):
+        with disk_errors(path):
             records.pull()
             with _pushed_at_the_end(records), _log_file(path):
                 yield
@@ -64,6 +64,23 @@ def log_to_console() -> None:
         logger.addHandler(_Console())
         logger.setLevel(logging.INFO)
         logger.propagate = False
+
+
+@contextlib.contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """A full or forbidden disk is a `RunDirectoryError` of the run in this directory, or of what else is forbidden."""
+    try:
+        yield
+    except OSError as error:
+        named = Path(error.filename).absolute() if isinstance(error.filename, str) else path.absolute()
+        if error.errno in _FORBIDDEN and not named.is_relative_to(path.absolute()):
+            raise RunDirectoryError(f"{named}: {error.strerror}. Mend its permissions.") from error
+        if error.errno not in _FULL + _FORBIDDEN:
+            raise
+        raise RunDirectoryError(
+            f"Writing to {path} failed ({error.strerror}). What was saved before is intact: make room or mend the "
+            "permissions, then run the same command to continue."
+        ) from error
 
 
 class _Console(logging.Handler):
@@ -99,19 +116,3 @@ def _log_file(path: Path) -> Iterator[None]:
     finally:
         logger.removeHandler(handler)
         handler.close()
-
-
-@contextlib.contextmanager
-def _disk_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        named = Path(error.filename).absolute() if isinstance(error.filename, str) else path.absolute()
-        if error.errno in _FORBIDDEN and not named.is_relative_to(path.absolute()):
-            raise RunDirectoryError(f"{named}: {error.strerror}. Mend its permissions.") from error
-        if error.errno not in _FULL + _FORBIDDEN:
-            raise
-        raise RunDirectoryError(
-            f"Writing to {path} failed ({error.strerror}). What was saved before is intact: make room or mend the "
-            "permissions, then run the same command to continue."
-        ) from error

@@ -99,11 +99,15 @@ def test_it_is_described_without_data(command, tmp_path):
         (["model=koopman_autoencoder"], ["KoopmanAutoencoder makes no Estimator"]),
         (["task=dynamics"], ["Dynamics makes no DirectTask"]),
         (["model.dictionary.dictionaries=[]", "task.order=0"], ["task.order must be at least 1"]),
+        (["dataset.observation_noise=-0.1"], ["dataset.observation_noise=-0.1 is no deviation"]),
+        (["model.held_out=2"], ["held_out=2 is no fraction"]),
+        (["task.plane=[0,7]"], ["task.plane=[0, 7]: a state has the coordinates 0 to 1"]),
     ],
 )
-def test_mistakes_are_sentences(command, words, said):
+def test_mistakes_are_sentences(command, tmp_path, words, said):
     code, output = command("train", *QUICK, *words)
     assert code == 2 and "Traceback" not in output, output
+    assert not any(tmp_path.iterdir())  # nothing that a report would call unfinished
     for word in said:
         assert word in output, output
 

@@ -14,10 +14,12 @@ from spectrax.core.protocols import DatasetSpec, FieldSpec
 from spectrax.estimators.dictionaries.encoded import Encoded
 from spectrax.estimators.dictionaries.fourier import Fourier
 from spectrax.estimators.dictionaries.monomials import Monomials
+from spectrax.estimators.dmd import DMD
 from spectrax.estimators.evidence import Plan, evidence
 from spectrax.estimators.qr import factors
 from spectrax.estimators.resdmd import ResDMD
 from spectrax.estimators.snapshots import Pairs
+from spectrax.tasks.spectral_measure import SpectralMeasure
 from spectrax.tasks.spectrum import Spectrum
 
 MATRIX = 0.9 * rotation(0.5)
@@ -210,3 +212,18 @@ def test_values_that_make_no_sense_are_told():
         estimator = ResDMD(Monomials(degree=1), held_out=0.0)
         dataset = Dataset()
         task.judge(estimator.fit(task.given(dataset, "train"), 0), dataset, "test", estimator, 0)
+
+
+def test_what_a_task_draws_and_measures_is_there_before_anything_is_fitted():
+    fields = Dataset().spec.fields
+    Spectrum(plane=[1, 0]).check_fields(fields)
+    with pytest.raises(ConfigError, match=r"task\.plane=\[0, 7\]: a state has the coordinates 0 to 1\."):
+        Spectrum(plane=[0, 7]).check_fields(fields)
+    pairs, linear = Dataset().pairs("train"), ResDMD(Monomials(degree=1, constant=False))
+    SpectralMeasure(isometry=True, observable=1).check_estimator(linear, pairs)
+    with pytest.raises(ConfigError, match=r"task\.observable=2: the dictionary has the functions 0 to 1\."):
+        SpectralMeasure(isometry=True, observable=2).check_estimator(linear, pairs)
+    SpectralMeasure(isometry=True, observable=2, centred=True).check_estimator(ResDMD(Monomials(degree=1)), pairs)
+    with pytest.raises(ConfigError, match="centred=true needs a dictionary with the constant 1"):
+        SpectralMeasure(isometry=True, centred=True).check_estimator(linear, pairs)
+    SpectralMeasure(isometry=True, observable=2).check_estimator(DMD(), pairs)  # only the fit knows its functions

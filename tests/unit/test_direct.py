@@ -142,6 +142,19 @@ def test_a_dataset_without_training_examples_is_refused(tmp_path):
         Direct().run(experiment(tmp_path, dataset=Points(splits=("test",))))
 
 
+def test_a_task_refuses_an_estimator_before_it_fits(tmp_path, fits):
+    class Picky(Regression):
+        def check_estimator(self, estimator, given):
+            if estimator.ridge > len(given):
+                raise ConfigError(f"A ridge of {estimator.ridge} for {len(given)} points.")
+
+    with pytest.raises(ConfigError, match=r"A ridge of 9 for 4 points\."):
+        Direct().run(experiment(tmp_path, functools.partial(LeastSquares, ridge=9), task=Picky()))
+    assert fits == []
+    Direct(figures=False).run(experiment(tmp_path, task=Picky()))
+    assert fits == [7]
+
+
 def test_another_run_s_weights_are_refused(tmp_path, fits):
     with pytest.raises(ConfigError, match="init_from gives a network its first weights"):
         Direct().run(dataclasses.replace(experiment(tmp_path), begin=lambda weights: weights))
