@@ -42,10 +42,11 @@ class Plan:
     chunk: int = 4096
 
     def __post_init__(self) -> None:
-        if not (self.threshold > 0 and self.reach > 0 and self.points >= 0 and self.circle >= 0 and self.chunk > 0):
+        counts = self.points >= 0 and self.points != 1 and self.circle >= 0  # a grid of one point has no contours
+        if not (self.threshold > 0 and self.reach > 0 and counts and self.chunk > 0):
             raise ConfigError(
                 f"threshold={self.threshold}, reach={self.reach} and chunk={self.chunk} must be above 0, "
-                f"points={self.points} and circle={self.circle} at least 0."
+                f"circle={self.circle} at least 0, and points={self.points} either 0 or at least 2."
             )
 
 

@@ -207,6 +207,8 @@ def test_values_that_make_no_sense_are_told():
             Spectrum(**wrong)
     with pytest.raises(ConfigError, match="threshold"):
         Spectrum(threshold=0.0)
+    with pytest.raises(ConfigError, match="points=1 either 0 or at least 2"):
+        Spectrum(points=1)
     with pytest.raises(ConfigError, match="a state has the coordinates 0 to 1"):
         task = Spectrum(plane=[0, 5], points=0)
         estimator = ResDMD(Monomials(degree=1), held_out=0.0)
