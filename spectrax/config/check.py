@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationResolutionError, InterpolationToMissingValueError, OmegaConfBaseException
 
 from spectrax.config.explain import flat, nearest
+from spectrax.config.pairing import wrong_pairing
 from spectrax.config.targets import resolve
 from spectrax.config.values import Made, annotations, mismatch
 from spectrax.core.errors import ConfigError
@@ -41,7 +42,8 @@ _SEEDS = range(2**32)
 def check(
     config: DictConfig, allowed: tuple[str, ...], top_level: set[str] | None = None, needed: Iterable[str] = ()
 ) -> None:
-    """Check interpolations, missing values, `_target_`s, their arguments and their types.
+    """Check the pairing of trainer, model and task, interpolations, missing values, `_target_`s, their arguments and
+    their types.
 
     Args:
         allowed: packages that `_target_`s may come from.
@@ -49,9 +51,10 @@ def check(
         needed: keys that no config may lack.
 
     Raises:
-        ConfigError: listing every problem.
+        ConfigError: listing every problem; of nodes that do not go together, that alone.
     """
-    problems = list(_unresolved(config))
+    # Where nodes do not go together, all else that is wrong may follow from it.
+    problems = list(wrong_pairing(OmegaConf.to_container(config, resolve=False), allowed)) or list(_unresolved(config))
     if not problems:
         tree = OmegaConf.to_container(config, resolve=True)
         written = dict(flat(OmegaConf.to_container(config, resolve=False)))

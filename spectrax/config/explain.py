@@ -13,13 +13,23 @@ def nearest(word: str, options: Iterable[str], count: int = 3) -> list[str]:
 
 
 def nearest_key(key: str, keys: Iterable[str]) -> list[str]:
-    """The dotted keys most like `key`: siblings of the same parent first, then others with a like last part."""
+    """The dotted keys most like `key`: siblings of the same parent first, then those with its last part, of the same
+    top-level node if there are any, then its parent written right, if that is what is wrong."""
     keys = list(keys)
     parent, _, last = key.rpartition(".")
-    siblings = [known for known in keys if known.rpartition(".")[0] == parent]
-    close = [known for known in nearest(key, siblings) if similar(known.rpartition(".")[2], last)]
+    siblings = {known.rpartition(".")[2]: known for known in keys if known.rpartition(".")[0] == parent}
+    close = [siblings[name] for name in _like(last, siblings)]
     elsewhere = [known for known in keys if known.rpartition(".")[2] == last]
-    return close or elsewhere[:3] or nearest(key, keys)
+    within = [known for known in elsewhere if known.partition(".")[0] == key.partition(".")[0]]
+    mended = [] if siblings or "." not in parent else nearest_key(parent, keys)
+    return close or within[:3] or mended or elsewhere[:3] or nearest(key, keys)
+
+
+def _like(word: str, names: Iterable[str]) -> list[str]:
+    """The three names that `word` may be a slip for: those that hold it as one of their words first."""
+    names = list(names)
+    holding = [name for name in names if word in name.split("_")]
+    return [*holding, *(name for name in nearest(word, names) if similar(name, word) and name not in holding)][:3]
 
 
 def similar(first: str, second: str) -> bool:

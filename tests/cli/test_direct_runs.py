@@ -96,8 +96,8 @@ def test_it_is_described_without_data(command, tmp_path):
         (["dataset.normalise=channel"], ["ResDMD is no model of windows", "set dataset.normalise=null"]),
         (["task.treshold=0.2"], ["task.treshold", "task.threshold"]),
         (["task.threshold=-1"], ["threshold=-1"]),
-        (["model=koopman_autoencoder"], ["KoopmanAutoencoder makes no Estimator"]),
-        (["task=dynamics"], ["Dynamics makes no DirectTask"]),
+        (["model=koopman_autoencoder"], ["KoopmanAutoencoder is trained by gradients", "trainer=gradient"]),
+        (["task=dynamics"], ["Dynamics is one of training by gradients", "go with a task such as spectrum"]),
         (["model.dictionary.dictionaries=[]", "task.order=0"], ["task.order must be at least 1"]),
         (["dataset.observation_noise=-0.1"], ["dataset.observation_noise=-0.1 is no deviation"]),
         (["model.held_out=2"], ["held_out=2 is no fraction"]),
@@ -114,7 +114,7 @@ def test_mistakes_are_sentences(command, tmp_path, words, said):
 
 def test_a_trainer_of_steps_takes_no_estimator(command):
     code, said = command("train", "+experiment=koopman_lorenz", "model=resdmd")
-    assert code == 2 and "ResDMD makes no Model" in said, said
+    assert code == 2 and "ResDMD is fitted in closed form: it goes with trainer=direct" in said, said
     code, said = command("benchmark", *SMALL)
     assert code == 2 and "takes no steps that could be timed" in said, said
     code, said = command("describe", *SMALL, "topology=v5e:2x2")

@@ -12,7 +12,7 @@ from flax import nnx
 from omegaconf import OmegaConf
 
 import spectrax
-from spectrax.config import find
+from spectrax.config import find, pairing
 from spectrax.config.build import build
 from spectrax.config.compose import compose_command, config_hash, essence
 from spectrax.config.explain import differences, nearest_key
@@ -317,6 +317,46 @@ def test_differences_and_nearest_keys():
     }
     assert nearest_key("trainer.stepz", ["trainer.steps", "trainer.epochs", "model.depths"])[0] == "trainer.steps"
     assert nearest_key("model.log_every", ["trainer.log_every", "model.depths"]) == ["trainer.log_every"]
+    noises = ["dataset.normalise", "dataset.observation_noise", "dataset.process_noise", "trainer.noise"]
+    assert nearest_key("dataset.noise", noises) == [*noises[1:3], noises[0]]
+    nodes = ["processes.count", "model", "model.dictionary", "model.chunk"]
+    assert nearest_key("model.dictonary.count", nodes) == ["model.dictionary"]
+    inner = "model.dictionary.dictionaries.0.count"
+    assert nearest_key("model.dictonary.count", [*nodes, inner]) == [inner]
+
+
+@pytest.mark.parametrize(
+    "words, told",
+    [
+        (
+            ["+experiment=resdmd_pendulum", "trainer=gradient"],
+            "trainer: Gradient trains by gradients: it goes with a model such as koopman_autoencoder and a task such "
+            "as dynamics. ResDMD and Spectrum go with trainer=direct.",
+        ),
+        (
+            ["+experiment=koopman_pendulum", "trainer=direct"],  # whose loader refers to what only the other one has
+            "trainer: Direct fits in closed form: it goes with a model such as resdmd and a task such as spectrum. "
+            "KoopmanAutoencoder and Dynamics go with trainer=gradient.",
+        ),
+        (
+            ["+experiment=resdmd_duffing", "model=koopman_autoencoder"],
+            "model: KoopmanAutoencoder is trained by gradients: it goes with trainer=gradient and a task such as "
+            "dynamics. Direct and Spectrum go with a model such as resdmd.",
+        ),
+        (
+            ["+experiment=koopman_pendulum", "task=spectrum"],
+            "task: Spectrum judges what is fitted in closed form: it goes with trainer=direct and a model such as "
+            "resdmd. Gradient and KoopmanAutoencoder go with a task such as dynamics.",
+        ),
+    ],
+)
+def test_what_does_not_go_together_is_one_sentence_with_the_next_step(words, told):
+    assert problem(*words) == f"The config is wrong:\n  {told}"
+
+
+def test_partners_that_are_named_are_there():
+    for (node, _), words in pairing._PARTNERS.items():
+        assert words.replace("=", " ").split()[-1] in find.groups()[node]
 
 
 def test_values_and_annotations():
