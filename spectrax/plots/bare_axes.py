@@ -7,4 +7,4 @@ def bare(axes: Axes) -> None:
     """Without the lines above and to the right."""
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-    axes.tick_params(labelsize=8)
+    axes.tick_params(which="both", labelsize=8)
