@@ -163,11 +163,11 @@ class Certificate(SilentCallback):
         if len(found.axis):
             drawn["pseudospectrum"] = koopman_pseudospectrum.pseudospectrum(
                 found.axis, found.axis, found.least, values, residuals, plan.threshold,
-                found.certified, plan.isometry, found.certified_eigenvalues,
+                found.certified, found.isometry, found.certified_eigenvalues,
             )  # fmt: skip
         if states.shape[1] > 1 and found.best(1):
             drawn["eigenfunctions"] = self._eigenfunctions(found, states[:20_000])
-        if plan.isometry:
+        if found.isometry:
             angles = np.linspace(-np.pi, np.pi, _ANGLES)
             densities = spectral_densities(spectrum.dictionary, found.factors, angles)
             if densities:

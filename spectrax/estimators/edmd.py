@@ -19,7 +19,8 @@ from spectrax.core.errors import ConfigError
 from spectrax.estimators.accumulation import accumulate
 from spectrax.estimators.features import CHUNK, Source, peeked, with_dictionary
 from spectrax.estimators.gram import GramState
-from spectrax.estimators.least_squares import Projection, from_gram, from_ridge, streamed_qr
+from spectrax.estimators.least_squares import Projection, check_count, from_gram, from_ridge, streamed_qr
+from spectrax.estimators.snapshots import Pairs, Stream
 from spectrax.estimators.spectrum import KoopmanSpectrum, Reduced
 from spectrax.ops.choices import check_choice
 from spectrax.parallel.layout import Layout
@@ -41,8 +42,8 @@ class EDMD:
             all well-conditioned, whose Gram matrices lose none then (see `spectrax.estimators.orthogonal`); "gram",
             eigenvalues of G truncated, about twice as fast, and without the growing eigenvalues that functions near
             linear dependence cause; "ridge", (G + ridge tr(G) / N)^-1 A.
-        rtol: "gram": eigenvalues of G below it, relative to the largest, are dropped (None: 1e-10); "qr": singular
-            values of the dictionary matrix are (None: what rounding makes of them).
+        rtol: "gram": eigenvalues of G, of functions made of norm 1, below it relative to the largest are dropped (None:
+            1e-10); "qr": singular values of the dictionary matrix are (None: what rounding makes of them).
         ridge: of "ridge".
         chunk: pairs whose dictionary values are in memory at a time.
         progress: whether a progress bar is shown.
@@ -77,6 +78,8 @@ class EDMD:
         """
         dictionary, pairs = with_dictionary(self.dictionary, pairs, seed)
         first, pairs = peeked(pairs)
+        if self.solver != "ridge" and isinstance(pairs, Pairs | Stream):
+            check_count(len(pairs), dictionary.size)  # known before anything is computed
         if self.solver == "qr":
             if layout is not None:
                 raise ConfigError('solver="qr" runs on one CPU. Take solver="gram" on several devices.')

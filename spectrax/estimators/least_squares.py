@@ -12,7 +12,6 @@ from spectrax.estimators.features import Source, chunks, peeked
 from spectrax.estimators.gram import GramState
 from spectrax.estimators.orthogonal import Rows
 from spectrax.estimators.qr import unit_scales
-from spectrax.estimators.snapshots import Pairs, Stream
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +40,7 @@ def from_gram(gram: GramState, rtol: float) -> Projection:
     Raises:
         ConfigError: when there are fewer pairs than functions.
     """
-    _check_count(gram.count, len(gram.G))
+    check_count(gram.count, len(gram.G))
     scales = unit_scales(np.sqrt(np.maximum(np.diag(gram.G).real, 0)))
     values, vectors = np.linalg.eigh(scales[:, None] * gram.G * scales)
     _check_some(values[-1])
@@ -73,14 +72,12 @@ def streamed_qr(
         ConfigError: when there are fewer pairs than functions.
     """
     first, source = peeked(source)
-    if isinstance(source, Pairs | Stream):  # whose number is known before anything is computed
-        _check_count(len(source), dictionary.size)
     rows, count = None, 0
     for part in chunks(dictionary, source, max(chunk, 2 * dictionary.size), progress):
         rows = (Rows.first if rows is None else rows.extended)(part.px, part.py, part.x)
         count += len(part.px)
     factor, size = rows.factor(), dictionary.size
-    _check_count(count, size)
+    check_count(count, size)
     scale = np.sqrt(count) if first.weights is None else 1.0
     units = unit_scales(np.linalg.norm(factor.root / scale, axis=0))
     left, values, adjoint = np.linalg.svd(factor.root / scale * units)
@@ -118,9 +115,10 @@ def _check_some(largest: float) -> None:
         raise ConfigError("The dictionary vanishes at all of these pairs. Choose another, or its scale.")
 
 
-def _check_count(pairs: int, functions: int) -> None:
+def check_count(pairs: int, functions: int) -> None:
+    """Raise `ConfigError` for fewer pairs than functions."""
     if pairs < functions:
         raise ConfigError(
-            f'{pairs:,} pairs cannot tell {functions} functions apart. Give at least as many, take solver="ridge", or '
+            f'{pairs:,} pair{"s" if pairs != 1 else ""} cannot tell {functions} functions apart. Give at least as many, take solver="ridge", or '
             "choose a smaller dictionary."
         )

@@ -153,8 +153,8 @@ def test_every_method_warns_of_coarse_states(method):
         (lambda: Koopman().fit(None), "X=None is no trajectory"),
         (lambda: Koopman().fit(np.ones(9)), r"shape \[9\]"),
         (lambda: Koopman().fit([["a", "b"]] * 9), "states are numbers"),
-        (lambda: Koopman().fit(X.T), "1 pairs cannot tell 61 functions apart"),
-        (lambda: Koopman().fit(np.zeros((2, 4000))), "1 pairs cannot tell 4001 functions apart"),  # and not in hours
+        (lambda: Koopman().fit(X.T), "1 pair cannot tell 61 functions apart"),
+        (lambda: Koopman().fit(np.zeros((2, 4000))), "1 pair cannot tell 4001 functions apart"),  # and not in hours
         (lambda: Koopman("edmd").fit(X), "estimator='edmd' is no estimator"),
         (lambda: Koopman(EDMD).fit(X), "is no estimator"),
         (lambda: Koopman(EDMD("rbf")).fit(X), "dictionary='rbf' is no dictionary"),

@@ -280,13 +280,13 @@ def test_sampling_errors_are_the_deviations_of_squared_residuals_over_samples():
     for weighted in (False, True):
         weights = rng.random(400) + 0.01 if weighted else None
         found, told = [], []
-        for _ in range(300):
-            pairs = ornstein_uhlenbeck_pairs(rng, 400, 0.6, weights)
+        for _ in range(100):
+            pairs = ornstein_uhlenbeck_pairs(rng, 200, 0.6, weights)
             made = factors(dictionary, pairs)
             with double_precision():
                 found.append(averaged_residuals(made.x, made.y, made.second, values, vectors)[0])
-            told.append(sampling_errors(dictionary, pairs, values, vectors, chunk=150))
-        np.testing.assert_allclose(np.std(found, axis=0), np.sqrt(np.mean(np.square(told), axis=0)), rtol=0.12)
+            told.append(sampling_errors(dictionary, pairs, values, vectors, chunk=150))  # in two chunks
+        np.testing.assert_allclose(np.std(found, axis=0), np.sqrt(np.mean(np.square(told), axis=0)), rtol=0.2)
 
 
 def test_what_noise_hides_is_not_certified():
@@ -295,7 +295,7 @@ def test_what_noise_hides_is_not_certified():
     rng, kept = np.random.default_rng(1), np.exp(-0.5)
     spectrum = EDMD(RBF(20, scale=0.6), solver="gram").fit(ornstein_uhlenbeck_pairs(rng, 2000, kept))
     few = spectrum.verified(ornstein_uhlenbeck_pairs(rng, 1000, kept))
-    many = spectrum.verified(ornstein_uhlenbeck_pairs(rng, 100_000, kept))
+    many = spectrum.verified(ornstein_uhlenbeck_pairs(rng, 30_000, kept))
     assert (few.residuals == 0).sum() >= 3 and many.residuals[few.residuals == 0].max() > 0.05
     assert (few.floors > 0.9 * many.residuals).all()
     said = few.certificate(0.05)
