@@ -119,6 +119,6 @@ def check_count(pairs: int, functions: int) -> None:
     """Raise `ConfigError` for fewer pairs than functions."""
     if pairs < functions:
         raise ConfigError(
-            f"{pairs:,} pair{'s' if pairs != 1 else ''} cannot tell {functions} functions apart. Give at least as many, "
-            'take solver="ridge", or choose a smaller dictionary.'
+            f"{pairs:,} pair{'s' if pairs != 1 else ''} cannot tell {functions} functions apart. Give at least as "
+            'many, take solver="ridge", or choose a smaller dictionary.'
         )
