@@ -32,11 +32,13 @@ def run(keys: "Mapping[str, str]", overrides: list[str]) -> int:
     """Print the object graph, the modules, the cost of a training step and the data card; no data are needed."""
     from spectrax.config.compose import compose_command
     from spectrax.core import remote
-    from spectrax.core.files import told_if_unwritable, write_json
+    from spectrax.core.files import check_writable, told_if_unwritable, write_json
     from spectrax.parallel import topology
     from spectrax.saved_config import reopen
 
     _check(keys)
+    if "output" in keys:
+        check_writable(keys["output"])
     wanted = topology.parse(keys["topology"]) if "topology" in keys else None
     config = (
         reopen(remote.opened(keys["checkpoint"]), overrides) if "checkpoint" in keys else compose_command(overrides)

@@ -59,6 +59,12 @@ def told_if_unwritable(output: str | os.PathLike[str], kind: str = "FILE") -> It
         ) from error
 
 
+def check_writable(output: str | os.PathLike[str], kind: str = "FILE") -> None:
+    """Raise `RunDirectoryError`, before long work is done for it, where `output` is no place for a file."""
+    with told_if_unwritable(output, kind), tempfile.TemporaryFile(dir=Path(output).absolute().parent):
+        pass
+
+
 def rename_whole(source: Path, target: Path) -> None:
     """Give a finished directory its name, its content on disk before: after a power cut it is whole or absent."""
     for path in [*source.rglob("*"), source]:

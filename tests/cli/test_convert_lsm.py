@@ -24,7 +24,7 @@ SAID = {
 }
 
 
-ALWAYS = ("odd_2d", "irregular_code")
+ALWAYS = ("odd_2d",)
 CONVERTED = [name if name in ALWAYS else pytest.param(name, marks=pytest.mark.thorough) for name in SAID]
 
 

@@ -3,6 +3,7 @@
 import time
 
 import members
+import pytest
 
 
 def test_processes_that_were_started_differently_name_the_key(tmp_path, data_dir):
@@ -23,6 +24,7 @@ def test_no_program_runs_beside_another(tmp_path, data_dir):
         assert [line for line in output.splitlines() if not line.startswith("[Gloo]")] == ["arrived", "computed"] * 3
 
 
+@pytest.mark.thorough
 def test_an_address_that_cannot_be_reached_is_named(tmp_path, data_dir):
     port = members.free_port()
     words = ["processes.timeout=3", f"processes.coordinator=127.0.0.1:{port}", "processes.count=2", "processes.index=1"]

@@ -74,7 +74,7 @@ def test_logits_of_both_kinds_of_head_and_stage_activations(name):
     assert relative(other, arrays["other_logits"]) < 1e-4
 
 
-@pytest.mark.parametrize("name", sparing(TRAINED, "channel_2_64_large"))
+@pytest.mark.parametrize("name", sparing(TRAINED, "channel_1_64", "channel_2_64_large"))
 def test_a_training_step(name):
     """Loss, the norm of every parameter's gradient, and BatchNorm's running moments after one step."""
     case, arrays = CASES[name], stored(name)

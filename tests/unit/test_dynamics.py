@@ -55,7 +55,7 @@ def windows(count=4, frames=9, angle=0.3, seed=0):
 
 def measured(task, model, window, mask=None):
     mask = np.ones(len(window), bool) if mask is None else mask
-    totals = task.metrics(model, {"window": jnp.asarray(window), "mask": jnp.asarray(mask)})
+    totals = jax.jit(task.metrics)(model, {"window": jnp.asarray(window), "mask": jnp.asarray(mask)})
     return task.reduce({name: np.asarray(value, np.float64) for name, value in totals.items()})
 
 
@@ -85,8 +85,9 @@ def test_padding_counts_nothing_and_batches_add_up():
     padded = np.concatenate([window, np.full_like(window[:2], np.nan)])
     whole = measured(task, model, window)
     assert measured(task, model, padded, np.arange(6) < 4) == pytest.approx(whole, rel=1e-5)
+    metrics = jax.jit(task.metrics)
     parts = [
-        task.metrics(model, {"window": jnp.asarray(window[at]), "mask": jnp.ones(2, bool)})
+        metrics(model, {"window": jnp.asarray(window[at]), "mask": jnp.ones(2, bool)})
         for at in (slice(0, 2), slice(2, 4))
     ]
     added = {name: np.asarray(parts[0][name], np.float64) + np.asarray(parts[1][name]) for name in parts[0]}
@@ -95,12 +96,12 @@ def test_padding_counts_nothing_and_batches_add_up():
 
 def in_batches(task, model, window, size):
     """Metrics of a split whose last batch is padded."""
-    totals = {}
+    totals, metrics = {}, jax.jit(task.metrics)
     for start in range(0, len(window), size):
         part = window[start : start + size]
         mask = np.arange(size) < len(part)
         part = np.concatenate([part, np.full((size - len(part), *part.shape[1:]), np.nan, part.dtype)])
-        for name, value in jax.jit(task.metrics)(model, {"window": jnp.asarray(part), "mask": mask}).items():
+        for name, value in metrics(model, {"window": jnp.asarray(part), "mask": mask}).items():
             totals[name] = totals.get(name, 0.0) + np.asarray(value, np.float64)
     return task.reduce(totals), totals
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from omegaconf import OmegaConf
+from sparing import sparing
 
 import spectrax
 from spectrax import train
@@ -36,7 +37,7 @@ def trained(name, data_dir, run_dir, *words):
     return str(run_dir)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", sparing(MODELS, "t1_2d"))
 def test_what_is_trained_on_every_second_point_is_evaluated_on_all(name, data_dir, tmp_path):
     run = trained(name, data_dir, tmp_path / "run")
     coarse, fine = load_run(run), load_run(run, overrides=FINE)
