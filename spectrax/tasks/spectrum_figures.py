@@ -31,7 +31,7 @@ def pseudospectrum(found: Evidence) -> Any:
     spectrum, plan = found.spectrum, found.plan
     return koopman_pseudospectrum.pseudospectrum(
         found.axis, found.axis, found.least, spectrum.eigenvalues, spectrum.residuals, plan.threshold,
-        found.certified, found.isometry,
+        found.certified, found.isometry, found.certified_eigenvalues,
     )  # fmt: skip
 
 
