@@ -11,21 +11,13 @@ from spectrax.core.protocols import Model, Task
 
 _NODES = ("trainer", "model", "task")
 _NOUNS = {"model": {False: Model, True: Estimator}, "task": {False: Task, True: DirectTask}}  # closed form or not
-_DOES = {
-    ("trainer", False): "trains by gradients",
-    ("model", False): "is trained by gradients",
-    ("task", False): "is one of training by gradients",
-    ("trainer", True): "fits in closed form",
-    ("model", True): "is fitted in closed form",
-    ("task", True): "judges what is fitted in closed form",
-}
-_PARTNERS = {
-    ("trainer", False): "trainer=gradient",
-    ("model", False): "a model such as koopman_autoencoder",
-    ("task", False): "a task such as dynamics",
-    ("trainer", True): "trainer=direct",
-    ("model", True): "a model such as resdmd",
-    ("task", True): "a task such as spectrum",
+_WORDS = {  # what each does, and by what it is asked for
+    ("trainer", False): ("trains by gradients", "trainer=gradient"),
+    ("model", False): ("is trained by gradients", "a model such as koopman_autoencoder"),
+    ("task", False): ("is one of training by gradients", "a task such as dynamics"),
+    ("trainer", True): ("fits in closed form", "trainer=direct"),
+    ("model", True): ("is fitted in closed form", "a model such as resdmd"),
+    ("task", True): ("judges what is fitted in closed form", "a task such as spectrum"),
 }
 
 
@@ -42,11 +34,11 @@ def wrong_pairing(tree: Mapping[str, Any], allowed: tuple[str, ...]) -> Iterator
         return
     odd = next(node for node in _NODES if list(closed.values()).count(closed[node]) == 1)
     others = [node for node in _NODES if node != odd]
-    partners = " and ".join(_PARTNERS[node, closed[odd]] for node in others)
+    partners = " and ".join(_WORDS[node, closed[odd]][1] for node in others)
     names = " and ".join(found[node].__name__ for node in others)
     yield (
-        f"{odd}: {found[odd].__name__} {_DOES[odd, closed[odd]]}: it goes with {partners}. "
-        f"{names} go with {_PARTNERS[odd, closed[others[0]]]}."
+        f"{odd}: {found[odd].__name__} {_WORDS[odd, closed[odd]][0]}: it goes with {partners}. "
+        f"{names} go with {_WORDS[odd, closed[others[0]]][1]}."
     )
 
 

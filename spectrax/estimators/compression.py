@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from spectrax.estimators.features import KEPT, batches, padded
+from spectrax.estimators.features import KEPT, weighted_chunks
 from spectrax.estimators.precision import double_precision
 from spectrax.estimators.qr import RANK_TOLERANCE, Factors
 from spectrax.estimators.snapshots import Pairs, Stream
@@ -60,11 +60,6 @@ def state_coefficients(dictionary: Any, source: Pairs | Stream, basis: np.ndarra
     what a prediction is read with."""
     part, total = _crossed(dictionary), 0
     with double_precision():
-        for pairs in batches(source):
-            weights = np.full(len(pairs), 1 / len(source)) if pairs.weights is None else pairs.weights
-            rows = min(chunk, len(pairs))
-            for start in range(0, len(pairs), rows):
-                counted = weights[start : start + rows]
-                states = padded(pairs.x[start : start + rows], rows)
-                total = total + np.asarray(part(basis, states, np.pad(counted, (0, rows - len(counted)))))
+        for (states, *_), weights, _ in weighted_chunks(source, chunk):
+            total = total + np.asarray(part(basis, states, weights))
     return total

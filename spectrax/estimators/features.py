@@ -17,6 +17,7 @@ from spectrax.estimators.snapshots import Pairs, Stream
 Source = Pairs | Stream | Iterable[Pairs]
 """Snapshots in memory, or in batches."""
 CHUNK = 4096
+KEPT = 4  # compiled programs of different dictionaries, each of which is kept alive with its own
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,7 +92,21 @@ def with_dictionary(dictionary: Any, source: Source, seed: int) -> tuple[Diction
     return fitted, source
 
 
-KEPT = 4  # compiled programs of different dictionaries, each of which is kept alive with its own
+def weighted_chunks(source: Pairs | Stream, chunk: int) -> Iterator[tuple[list[np.ndarray], np.ndarray, int]]:
+    """At most `chunk` pairs at a time, of as many rows each, so that what takes them is traced once.
+
+    Yields:
+        states, images and perhaps second images, (rows, dimension) each; weights (rows,), 1 / pairs each where none
+        were given, and 0 in rows that only fill up; and how many pairs they are.
+    """
+    for pairs in batches(source):
+        weights = np.full(len(pairs), 1 / len(source)) if pairs.weights is None else pairs.weights
+        given = [pairs.x, pairs.y] if pairs.second is None else [pairs.x, pairs.y, pairs.second]
+        rows = min(chunk, len(pairs))
+        for start in range(0, len(pairs), rows):
+            part = slice(start, start + rows)
+            count = len(weights[part])
+            yield [padded(states[part], rows) for states in given], np.pad(weights[part], (0, rows - count)), count
 
 
 def chunks(dictionary: Dictionary, source: Source, chunk: int = CHUNK, progress: bool = False) -> Iterator[Chunk]:

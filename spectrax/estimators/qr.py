@@ -21,7 +21,7 @@ import numpy as np
 
 from spectrax.core.errors import ConfigError
 from spectrax.core.progress import counting
-from spectrax.estimators.features import KEPT, batches, counted, padded, peeked
+from spectrax.estimators.features import KEPT, counted, peeked, weighted_chunks
 from spectrax.estimators.precision import double_precision
 from spectrax.estimators.snapshots import Pairs, Stream
 
@@ -153,7 +153,7 @@ def factors(
         )
     precision = _precision(dictionary, _values(dictionary, first).dtype)
     rounding = _rounding(first)
-    way = _streamed if len(source) >= size else _stacked
+    way = _streamed if len(source) >= size else _whole
     triangle = way(dictionary, source, chunk, progress)
     if not np.isfinite(triangle).all():
         raise ConfigError(
@@ -210,16 +210,14 @@ def _stacking(dictionary: Any) -> Callable[..., jax.Array]:
     return stacked
 
 
-def _stacked(dictionary: Any, source: Pairs | Stream, chunk: int, progress: bool) -> np.ndarray:
+def _whole(dictionary: Any, source: Pairs | Stream, chunk: int, progress: bool) -> np.ndarray:
     """The dictionary at states, at images and at second images side by side, (pairs, k), weighted."""
     evaluate, rows = jax.jit(dictionary), []
     with double_precision(), counting("Pairs", len(source), progress) as advance:
-        for pairs in batches(source):
-            weights = np.full(len(pairs), 1 / len(source)) if pairs.weights is None else pairs.weights
-            images = [pairs.y] if pairs.second is None else [pairs.y, pairs.second]
-            values = np.hstack([np.asarray(evaluate(states)) for states in (pairs.x, *images)])
-            rows.append(np.where(weights[:, None] > 0, np.sqrt(weights)[:, None] * values, 0))
-            advance(len(pairs))
+        for states, weights, count in weighted_chunks(source, chunk):
+            values = np.hstack([np.asarray(evaluate(part)) for part in states])[:count]
+            rows.append(np.where(weights[:count, None] > 0, np.sqrt(weights[:count, None]) * values, 0))
+            advance(count)
     return np.concatenate(rows)
 
 
@@ -227,22 +225,15 @@ def _streamed(dictionary: Any, source: Pairs | Stream, chunk: int, progress: boo
     """The factor (k, k); k is 2 or 3 times N. Pairs without weights count 1 / number each."""
     stacked, triangle = _stacking(dictionary), None
     with double_precision(), counting("Pairs", len(source), progress) as advance:
-        for pairs in batches(source):
-            weights = np.full(len(pairs), 1 / len(source)) if pairs.weights is None else pairs.weights
-            images = [pairs.y] if pairs.second is None else [pairs.y, pairs.second]
+        for states, weights, count in weighted_chunks(source, chunk):
             if triangle is None:
-                example = _values(dictionary, pairs)
-                wide = example.shape[1] * (1 + len(images))
+                example = jax.eval_shape(dictionary, jax.ShapeDtypeStruct(states[0].shape, states[0].dtype))
+                wide = example.shape[1] * len(states)
                 triangle = jnp.zeros((wide, wide), jnp.promote_types(example.dtype, jnp.float64))
-            rows = min(chunk, len(pairs))
-            for start in range(0, len(pairs), rows):
-                part = slice(start, start + rows)
-                states = [padded(values[part], rows) for values in (pairs.x, *images)]
-                missing = rows - len(weights[part])
-                triangle = stacked(triangle, states, np.pad(weights[part], (0, missing)))
-                if progress:
-                    triangle.block_until_ready()
-                advance(rows - missing)
+            triangle = stacked(triangle, states, weights)
+            if progress:
+                triangle.block_until_ready()
+            advance(count)
     return np.asarray(triangle)
 
 

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from spectrax.estimators.features import KEPT, batches, padded
+from spectrax.estimators.features import KEPT, weighted_chunks
 from spectrax.estimators.precision import double_precision
 from spectrax.estimators.snapshots import Pairs, Stream
 
@@ -55,14 +55,8 @@ def sampling_errors(
     """
     sums, total = _sums(dictionary), np.zeros((5, len(eigenvalues)))
     with double_precision():
-        for pairs in batches(source):
-            weights = np.full(len(pairs), 1 / len(source)) if pairs.weights is None else pairs.weights
-            rows = min(chunk, len(pairs))
-            for start in range(0, len(pairs), rows):
-                part = slice(start, start + rows)
-                states = [padded(values[part], rows) for values in (pairs.x, pairs.y, pairs.second)]
-                counted = np.pad(weights[part], (0, rows - len(weights[part])))
-                total += np.asarray(sums(eigenvalues, vectors, *states, counted))
+        for states, weights, _ in weighted_chunks(source, chunk):
+            total += np.asarray(sums(eigenvalues, vectors, *states, weights))
     products, squares, both, crossed, own = total
     ratio = products / squares
     return np.sqrt(np.maximum(both - 2 * ratio * crossed + ratio**2 * own, 0)) / squares

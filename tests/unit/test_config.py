@@ -355,7 +355,7 @@ def test_what_does_not_go_together_is_one_sentence_with_the_next_step(words, tol
 
 
 def test_partners_that_are_named_are_there():
-    for (node, _), words in pairing._PARTNERS.items():
+    for (node, _), (_, words) in pairing._WORDS.items():
         assert words.replace("=", " ").split()[-1] in find.groups()[node]
 
 

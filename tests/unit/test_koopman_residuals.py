@@ -397,8 +397,8 @@ def test_fewer_held_out_pairs_than_functions_give_residuals_and_no_pseudospectru
     found = spectrum.verified(few)
     values, vectors = found.eigenvalues, spectrum.vectors
     px, py = (dictionary_values(spectrum.dictionary, states) for states in (few.x, few.y))
-    weighted = lambda a: few.weights @ abs(a) ** 2  # noqa: E731
-    expected = np.sqrt(weighted(py @ vectors - px @ vectors * values) / weighted(px @ vectors))
+    squares = [few.weights @ abs(values) ** 2 for values in (py @ vectors - px @ vectors * values, px @ vectors)]
+    expected = np.sqrt(squares[0] / squares[1])
     np.testing.assert_allclose(found.residuals, expected, rtol=1e-8)
     assert np.isnan(found.isometry_defect) and found.held_out == 30
     with pytest.warns(UserWarning, match="30 pairs cannot tell 100 functions apart, so there is no pseudospectrum"):

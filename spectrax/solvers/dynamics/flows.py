@@ -61,7 +61,7 @@ class Flow(System):
         """Standard normal noise, to be added to a state as `internal` gives it; traced."""
         return jax.random.normal(key, state.shape, state.dtype)
 
-    def disturbed(self, state: Any, key: jax.Array, step: float) -> Any:
+    def noisy_step(self, state: Any, key: jax.Array, step: float) -> Any:
         """A state a step later, with noise; traced."""
         increment = self.normal(key, state)
         return self.flow(self.flow(state, step / 2) + self.amplitude * math.sqrt(step) * increment, step / 2)
@@ -71,8 +71,12 @@ class Flow(System):
         count = max(1, math.ceil(dt / self.substep * (1 - 1e-12)))
         step = dt / count
 
-        noisy = lambda number, state: self.disturbed(state, jax.random.fold_in(key, number), step)  # noqa: E731
-        quiet = lambda _, state: self.flow(state, step)  # noqa: E731
+        def noisy(number: jax.Array, state: Any) -> Any:
+            return self.noisy_step(state, jax.random.fold_in(key, number), step)
+
+        def quiet(_: jax.Array, state: Any) -> Any:
+            return self.flow(state, step)
+
         return jax.lax.fori_loop(0, count, noisy if self.stochastic else quiet, state)
 
 

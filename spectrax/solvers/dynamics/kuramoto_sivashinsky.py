@@ -76,7 +76,7 @@ class KuramotoSivashinsky(Disturbed):
         method = stepper("KuramotoSivashinskyConservative", self.points, self.length, step, constants)
         return method.step_fourier(state)
 
-    def disturbed(self, state: jax.Array, key: jax.Array, step: float) -> jax.Array:
+    def noisy_step(self, state: jax.Array, key: jax.Array, step: float) -> jax.Array:
         """A step with noise: what an increment in its middle leaves of waves that fade within the step is made up for
         at its end, so that each wave has the variance of the linear equation, whatever the step."""
         middle, end = jax.random.split(key)
@@ -84,7 +84,7 @@ class KuramotoSivashinsky(Disturbed):
         growth = step * (waves**2 - self.viscosity * waves**4)
         whole = step * np.where(growth, np.expm1(2 * growth) / np.where(growth, 2 * growth, 1), 1)
         missing = np.sqrt(np.maximum(whole - step * np.exp(growth), 0))
-        return super().disturbed(state, middle, step) + self.amplitude * missing * self.normal(end, state)
+        return super().noisy_step(state, middle, step) + self.amplitude * missing * self.normal(end, state)
 
     def normal(self, key: jax.Array, state: jax.Array) -> jax.Array:
         """Independent at each place, without a mean."""
